@@ -1,0 +1,3 @@
+"""Architecture search for genomics."""
+
+__version__ = "0.1.0"
