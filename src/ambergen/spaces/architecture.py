@@ -1,0 +1,68 @@
+"""An architecture: one point of a search space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ambergen.errors import SpaceError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Operations by layer, and for every layer the earlier layers whose outputs are added to its own.
+
+    operations : one operation name a layer
+    skips : for layer i the ascending source layers j < i; empty for layer 0
+    """
+
+    operations: tuple[str, ...]
+    skips: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.operations) != len(self.skips):
+            raise SpaceError(
+                f"architecture: {len(self.operations)} operations but {len(self.skips)} lists of skip connections; "
+                "expected one list a layer, an empty one where there is no skip connection."
+            )
+        for layer, sources in enumerate(self.skips):
+            if list(sources) != sorted(set(sources)) or any(not 0 <= j < layer for j in sources):
+                raise SpaceError(
+                    f"architecture: layer {layer} has skip connections from {list(sources)}; expected ascending, "
+                    f"distinct layers below {layer}."
+                )
+
+    @property
+    def id(self) -> str:
+        """Ten hexadecimal digits that depend on the architecture alone."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:10]
+
+    @property
+    def n_skips(self) -> int:
+        return sum(map(len, self.skips))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"operations": list(self.operations), "skips": [list(s) for s in self.skips]}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, source: str | dict[str, Any]) -> Architecture:
+        """From the text or the dictionary that `to_json` and `to_dict` give.
+
+        Raises
+        ------
+        SpaceError
+            If it is not such a text.
+        """
+        try:
+            record = json.loads(source) if isinstance(source, str) else source
+            return cls(tuple(map(str, record["operations"])), tuple(tuple(map(int, s)) for s in record["skips"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise SpaceError(
+                f"architecture: {str(source)[:80]!r} is not an architecture ({type(error).__name__}: {error}); expected "
+                'JSON like {"operations": ["conv8", "identity"], "skips": [[], [0]]}.'
+            ) from error

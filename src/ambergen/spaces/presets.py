@@ -1,0 +1,48 @@
+"""Named search spaces."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from ambergen.errors import SpaceError
+from ambergen.spaces.space import Space
+
+
+def amber(width: int = 32, **overrides: Any) -> Space:
+    """The published space of AMBER-Seq: 12 layers x 7 operations, 66 skip connections, project then pool."""
+    return Space.from_dict({"width": width, **overrides})
+
+
+def compact(width: int = 32, **overrides: Any) -> Space:
+    """A smaller space for short windows and small data sets: 6 layers, skips within a stage, pool then project."""
+    settings: dict[str, Any] = {
+        "layers": 6,
+        "width": width,
+        "reduce": (1, 3),
+        "skips": "stage",
+        "pool_first": True,
+        "hidden": 128,
+        "head_dropout": 0.3,
+    }
+    return Space.from_dict({**settings, **overrides})
+
+
+PRESETS = {"amber": amber, "compact": compact}
+
+
+def preset(name: str, **overrides: Any) -> Space:
+    """The preset called `name`, with some of its values replaced.
+
+    Raises
+    ------
+    SpaceError
+        If there is no such preset, or a value is impossible.
+    """
+    if name not in PRESETS:
+        near = get_close_matches(name, PRESETS, n=1)
+        raise SpaceError(
+            f"space: {name!r} is not a preset; expected one of {', '.join(PRESETS)}."
+            + (f" Did you mean {near[0]!r}?" if near else "")
+        )
+    return PRESETS[name](**overrides)
