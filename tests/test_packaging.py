@@ -15,6 +15,7 @@ import ambergen
 
 ROOT = Path(__file__).parents[1]
 HELP = "import sys; sys.argv = ['ambergen', '--help']; from ambergen.cli.main import main; main()"
+VERBS = ("demo", "init", "check", "run", "build", "search", "train", "compare", "report", "status", "describe", "predict")
 # Each of these takes a second or more to import.
 HEAVY = ("torch", "pandas", "scipy.stats", "sklearn", "matplotlib", "pyarrow")
 
@@ -35,7 +36,7 @@ def test_help__is_shown_without_heavy_imports() -> None:
     result, modules = imported(HELP)
     assert result.returncode == 0, result.stderr
     assert "Usage" in result.stdout
-    for verb in ("demo", "init", "check", "run", "build", "search", "train", "compare", "status", "describe", "predict"):
+    for verb in VERBS:
         assert re.search(rf"\b{verb}\b", result.stdout), f"the help does not name the verb {verb}"
     assert not modules & set(HEAVY)
 
