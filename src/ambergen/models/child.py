@@ -1,0 +1,72 @@
+"""Architecture -> child model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ambergen.models.network import Network
+from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.space import Space
+
+
+def projected_layers(space: Space, architecture: Architecture) -> list[set[int]]:
+    """For every reduction, the layers whose outputs the architecture uses beyond it."""
+    needed: list[set[int]] = [{r} for r in space.reduce]
+    for layer, sources in enumerate(architecture.skips):
+        for source in sources:
+            for reduction in range(space.stage(source), space.stage(layer)):
+                needed[reduction].add(source)
+    return needed
+
+
+class Child(Network):
+    """The network of one architecture: (batch, n_symbols, length) one-hot -> logits (batch, n_tracks)."""
+
+    def __init__(
+        self, space: Space, architecture: Architecture, n_tracks: int, length: int, n_symbols: int = 4
+    ) -> None:
+        space.check(architecture)
+        super().__init__(
+            space,
+            operations=[(name,) for name in architecture.operations],
+            projected=projected_layers(space, architecture),
+            n_tracks=n_tracks,
+            length=length,
+            n_symbols=n_symbols,
+            second_dropout=False,
+        )
+        self.architecture = architecture
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.path(x, self.architecture)
+
+
+def build(
+    architecture: Architecture,
+    n_tracks: int,
+    length: int,
+    space: Space | None = None,
+    n_symbols: int = 4,
+    seed: int | None = None,
+) -> Child:
+    """The untrained child model of `architecture`.
+
+    Parameters
+    ----------
+    n_tracks : outputs
+    length : positions of the input window
+    space : default: the published space of AMBER-Seq
+    seed : of the initial weights; default: torch's global generator
+
+    Raises
+    ------
+    SpaceError
+        If the architecture lies outside the space.
+    """
+    space = space or Space()
+    if seed is None:
+        return Child(space, architecture, n_tracks, length, n_symbols)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Child(space, architecture, n_tracks, length, n_symbols)

@@ -1,0 +1,141 @@
+"""The layers that every network is made of: channels-last, computing in the dtype of what they are given.
+
+Activations have shape (batch, channels, 1, length) in channels-last memory, which convolutions and pools run through
+several times faster than (batch, channels, length). Parameters stay float32 and are cast on use, so one network runs in
+float32 and in bfloat16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CHANNELS_LAST = torch.channels_last
+
+
+def one_hot(tokens: Tensor, dtype: torch.dtype = torch.float32, n_symbols: int = 4) -> Tensor:
+    """Tokens as a one-hot view whose memory is channels-last; unknown symbols are zeros.
+
+    Parameters
+    ----------
+    tokens : (batch, length), uint8
+        Symbols 0 to n_symbols - 1; n_symbols where unknown.
+
+    Returns
+    -------
+    (batch, n_symbols, length)
+    """
+    table = torch.eye(n_symbols + 1, n_symbols, dtype=dtype, device=tokens.device)
+    return table[tokens.int()].transpose(1, 2)
+
+
+class Conv(nn.Module):
+    """Convolution along positions, (batch, c_in, 1, length) -> (batch, c_out, 1, length').
+
+    padding : ``same`` keeps the length, with ``floor((kernel - 1) * dilation / 2)`` zeros on the left and the
+        remainder on the right; ``valid`` pads nothing.
+    """
+
+    def __init__(
+        self, c_in: int, c_out: int, kernel: int, dilation: int = 1, bias: bool = False, padding: str = "same"
+    ) -> None:
+        super().__init__()
+        self.kernel, self.dilation, self.padding = kernel, dilation, padding
+        self.weight = nn.Parameter(torch.empty(c_out, c_in, 1, kernel))
+        self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
+        nn.init.kaiming_normal_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight.to(x.dtype)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        total = (self.kernel - 1) * self.dilation if self.padding == "same" else 0
+        if total % 2 and self.dilation == 1:
+            # A zero tap on the left makes an even kernel odd: symmetric padding, no padded copy of the activations.
+            weight, total = F.pad(weight, (1, 0)), total + 1
+        elif total % 2:
+            x, total = F.pad(x, (0, 1)), total - 1
+        weight = weight.contiguous(memory_format=CHANNELS_LAST)
+        return F.conv2d(x, weight, bias, padding=(0, total // 2), dilation=(1, self.dilation))
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm with the published decay (0.9) and epsilon (1e-5).
+
+    `from_batch` normalises with the statistics of the batch at hand, without training and without touching the running
+    ones: architectures that share weights do not share statistics.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-5, momentum=0.1)
+        self.from_batch = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.from_batch:
+            return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        return super().forward(x)
+
+
+@contextmanager
+def batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside the block every batch norm of `network` uses the batch at hand and keeps its running statistics."""
+    norms = [m for m in network.modules() if isinstance(m, BatchNorm)]
+    for norm in norms:
+        norm.from_batch = True
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.from_batch = False
+
+
+class MaxPoolSame(nn.Module):
+    """Maximum of `kernel` neighbours, stride 1; needs values of at least 0, as after a ReLU.
+
+    Zero padding then equals padding with minus infinity, and stays finite for attribution methods.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.left, self.right = (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
+        self.pool = nn.MaxPool2d((1, kernel), stride=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(F.pad(x, (self.left, self.right)))
+
+
+class AvgPoolSame(nn.Module):
+    """Mean of `kernel` neighbours, stride 1; at the ends the mean of those that exist."""
+
+    def __init__(self, kernel: int, length: int) -> None:
+        super().__init__()
+        self.left, self.right = (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
+        self.pool = nn.AvgPool2d((1, kernel), stride=1)
+        inside = F.avg_pool1d(F.pad(torch.ones(1, 1, length), (self.left, self.right)), kernel, 1)
+        self.register_buffer("scale", (1 / inside).reshape(1, 1, 1, length), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(F.pad(x, (self.left, self.right))) * self.scale.to(x.dtype)
+
+
+class MaxPoolReduce(nn.MaxPool2d):
+    """Maximum of every `kernel` positions, SAME padding: the length is divided by `kernel` and rounded up."""
+
+    def __init__(self, kernel: int, length: int) -> None:
+        missing = -(-length // kernel) * kernel - length
+        super().__init__((1, kernel), stride=(1, kernel), padding=(0, missing // 2), ceil_mode=True)
+
+
+class Linear(nn.Linear):
+    """Dense layer in the dtype of its input, Glorot-uniform weights, zero bias."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out)
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
