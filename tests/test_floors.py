@@ -13,7 +13,7 @@ PACKAGE = Path(ambergen.__file__).parent
 
 FLOORS = [
     {"errors", "seeds", "progress", "cost", "budgets"},
-    {"sequence", "metrics", "statgen", "spaces", "executors"},
+    {"sequence", "metrics", "statgen", "spaces", "executors", "settings"},
     {"io", "models"},
     {"datasets", "training"},
     {"strategies", "evaluators", "runs", "baselines", "effects"},
