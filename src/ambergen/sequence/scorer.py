@@ -1,0 +1,42 @@
+"""What everything after the search needs of a model, whatever it is."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Turns windows into one number a track.
+
+    Attributes
+    ----------
+    length : symbols in a window
+    tracks : names of the outputs, in the order of the columns
+    output : "logit" where a number is the logarithm of the odds of a peak, "raw" where it is a score without a scale
+    """
+
+    @property
+    def length(self) -> int: ...
+
+    @property
+    def tracks(self) -> tuple[str, ...]: ...
+
+    @property
+    def output(self) -> Literal["logit", "raw"]: ...
+
+    def predict(self, tokens: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores of windows, averaged over both strands.
+
+        Parameters
+        ----------
+        tokens : (n_windows, length) uint8
+
+        Returns
+        -------
+        (n_windows, n_tracks) float32
+        """
+        ...
