@@ -1,0 +1,122 @@
+"""`ambergen status`: what a run has done, its best so far, what it cost, and the time left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ambergen.cli.arguments import AsJson, RunFolder
+from ambergen.cli.progress_bars import duration
+from ambergen.cli.tables import pairs, score, table
+
+if TYPE_CHECKING:
+    from ambergen.report.evidence import Evidence, SearchLog
+
+STAGES = ("build", "search", "train", "compare", "report")
+
+
+def status(folder: RunFolder, as_json: AsJson = False) -> None:
+    """What has been done in a run, the best so far, what it cost, and the time left.
+
+    Reads the run's folder only, so it may be asked while the run goes on.
+
+    Examples:
+
+      ambergen status runs/yeast
+      ambergen status runs/yeast --json
+    """
+    from ambergen.report.evidence import read_evidence
+
+    evidence = read_evidence(folder)
+    record = {
+        "run": str(folder),
+        "stages": _stages(evidence),
+        "searches": [_search(log) for log in evidence.searches],
+        "models": _models(folder),
+        "comparison": [
+            {"model": m["model"], "auroc": (m.get("auroc") or {}).get("mean")}
+            for m in evidence.summary.get("models", [])
+        ],
+    }
+    print(json.dumps(record, indent=2) if as_json else _text(record))
+
+
+def _stages(evidence: Evidence) -> dict[str, str]:
+    """Stage -> done, going on, or not begun."""
+    from ambergen.pipeline import finished_stages
+
+    done = finished_stages(evidence.path)
+    begun = {
+        "build": (evidence.path / "store").exists(),
+        "search": bool(evidence.searches),
+        "train": bool(evidence.histories),
+        "compare": evidence.scores is not None,
+        "report": (evidence.path / "report.html").exists(),
+    }
+    return {stage: "done" if stage in done else "begun" if begun[stage] else "not begun" for stage in STAGES}
+
+
+def _search(log: SearchLog) -> dict[str, Any]:
+    scored = [t for t in log.trials if t.get("score") is not None]
+    best = max(scored, key=lambda t: t["score"], default=None)
+    used = sum(e.get("cost", {}).get("device_seconds", 0.0) for e in (*log.steps, *log.trials, *log.finalists))
+    done = {"steps": len(log.steps), "trials": len(log.trials)}
+    return {
+        "search": log.number,
+        "method": log.started.get("method"),
+        "budget": log.started.get("budget"),
+        **done,
+        "failed": sum(t.get("status") == "failed" for t in log.trials),
+        "finalists": len(log.finalists),
+        "best": best and {"id": best["id"], "score": best["score"], "split": best.get("split")},
+        "winner": log.finished.get("winner"),
+        "device_seconds": round(used, 1),
+        "seconds_left": None if log.finished else _seconds_left(log.started.get("budget"), used, done),
+    }
+
+
+def _seconds_left(budget: str | None, used: float, done: dict[str, int]) -> float | None:
+    """Estimated from the pace so far; None where the budget's unit is not counted in the log."""
+    from ambergen.budgets import Budget
+
+    if budget is None:
+        return None
+    limit = Budget.parse(budget)
+    if limit.unit == "seconds":
+        return max(0.0, limit.amount - used)
+    counted = done.get(limit.unit, 0)
+    return max(0.0, limit.amount - counted) * used / counted if counted else None
+
+
+def _models(folder: Path) -> list[str]:
+    return sorted(str(p.parent.relative_to(folder / "models")) for p in folder.glob("models/*/seed*/model.json"))
+
+
+def _text(record: dict[str, Any]) -> str:
+    parts = [f"{record['run']}", pairs([(stage, state) for stage, state in record["stages"].items()])]
+    if record["searches"]:
+        header = ("search", "method", "budget", "steps", "trials", "failed", "best", "score", "cost", "left")
+        parts.append(table(header, [_row(s) for s in record["searches"]], left=(0, 1, 2)))
+    if record["models"]:
+        parts.append("Trained models:\n" + "\n".join(f"  {name}" for name in record["models"]))
+    if record["comparison"]:
+        rows = [(m["model"], score(m["auroc"])) for m in record["comparison"]]
+        parts.append(table(("model", "test AUROC"), rows))
+    return "\n\n".join(parts)
+
+
+def _row(search: dict[str, Any]) -> tuple[object, ...]:
+    best, left = search["best"], search["seconds_left"]
+    return (
+        search["search"],
+        search["method"] or "-",
+        search["budget"] or "-",
+        search["steps"],
+        search["trials"],
+        search["failed"],
+        best["id"] if best else "-",
+        score(best["score"] if best else None),
+        duration(search["device_seconds"]),
+        "done" if search["winner"] else "-" if left is None else duration(left),
+    )
