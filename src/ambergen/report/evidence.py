@@ -1,0 +1,171 @@
+"""What a run directory says, read into memory; anything may be absent, since a report can be made at any time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ambergen.errors import InputError, StoreError
+
+Record = dict[str, Any]
+
+SCORE_COLUMNS = (
+    "model", "group", "architecture", "search", "seed", "track", "auroc", "average_precision", "positives", "negatives",
+)  # fmt: skip
+
+
+@dataclass
+class SearchLog:
+    """The events of one search."""
+
+    number: int
+    started: Record = field(default_factory=dict)
+    steps: list[Record] = field(default_factory=list)
+    trials: list[Record] = field(default_factory=list)
+    finalists: list[Record] = field(default_factory=list)
+    finished: Record = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Contents of a run directory.
+
+    run_file : text of run.yaml, or None
+    searches : one log a search, by number
+    scores : compare.parquet as it is, or None
+    summary : compare.json as it is; empty where absent
+    histories : (architecture or name, "seed0") -> epochs of the final training
+    """
+
+    path: Path
+    run_file: str | None
+    provenance: Record
+    searches: tuple[SearchLog, ...]
+    scores: pd.DataFrame | None
+    summary: Record
+    histories: dict[tuple[str, str], list[Record]]
+
+
+def read_evidence(run_dir: Path) -> Evidence:
+    """Read a run directory.
+
+    Raises
+    ------
+    InputError
+        If there is no such directory.
+    StoreError
+        If one of its files is damaged.
+    """
+    _check_directory(run_dir)
+    run_file = run_dir / "run.yaml"
+    return Evidence(
+        path=run_dir,
+        run_file=run_file.read_text(encoding="utf-8") if run_file.exists() else None,
+        provenance=_read_json(run_dir / "provenance.json"),
+        searches=group_events(_read_lines(run_dir / "events.jsonl")),
+        scores=_read_scores(run_dir / "compare.parquet"),
+        summary=_read_json(run_dir / "compare.json"),
+        histories={
+            (path.parent.parent.name, path.parent.name): _read_lines(path)
+            for path in sorted((run_dir / "models").glob("*/seed*/history.jsonl"))
+        },
+    )
+
+
+def read_summary(run_dir: Path) -> Record:
+    """compare.json of a run directory.
+
+    Raises
+    ------
+    InputError
+        If there is no such directory, or nothing has been compared in it.
+    StoreError
+        If the file is damaged.
+    """
+    _check_directory(run_dir)
+    summary = _read_json(run_dir / "compare.json")
+    if not summary.get("models"):
+        raise InputError(
+            f"{run_dir / 'compare.json'}: no comparison found. Run `ambergen compare` with the run file of this "
+            "directory first."
+        )
+    return summary
+
+
+def group_events(events: Iterable[Record]) -> tuple[SearchLog, ...]:
+    """Events of a log, parted by search."""
+    logs: dict[int, SearchLog] = {}
+    for event in events:
+        log = logs.setdefault(int(event.get("search", 0)), SearchLog(int(event.get("search", 0))))
+        match event.get("event"):
+            case "search_started":
+                log.started = event
+            case "step":
+                log.steps.append(event)
+            case "trial":
+                log.trials.append(event)
+            case "finalist":
+                log.finalists.append(event)
+            case "search_finished":
+                log.finished = event
+    return tuple(logs[number] for number in sorted(logs))
+
+
+def _check_directory(run_dir: Path) -> None:
+    if not run_dir.is_dir():
+        raise InputError(
+            f"{run_dir}: not a folder; expected a run directory, the folder that `out:` in the run file names. "
+            "Start a run with `ambergen run RUN.yaml`, or correct the path."
+        )
+
+
+def _read_json(path: Path) -> Record:
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, f"not JSON ({error})") from error
+    if not isinstance(record, dict):
+        raise _damaged(path, f"holds a {type(record).__name__}, not an object")
+    return record
+
+
+def _read_lines(path: Path) -> list[Record]:
+    if not path.exists():
+        return []
+    records: list[Record] = []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):  # the writer was stopped, or is at work: the line is torn
+                break
+            raise _damaged(path, f"line {number} is not JSON ({error})") from error
+    return records
+
+
+def _read_scores(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        scores = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise _damaged(path, f"not a Parquet file ({error})") from error
+    absent = [column for column in SCORE_COLUMNS if column not in scores]
+    if absent:
+        raise _damaged(path, f"lacks the columns {', '.join(absent)}")
+    return scores
+
+
+def _damaged(path: Path, found: str) -> StoreError:
+    return StoreError(
+        f"{path}: {found}; expected the file as ambergen wrote it. Delete it and run the same command again: "
+        "the stage that writes it is then repeated."
+    )
