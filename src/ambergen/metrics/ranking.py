@@ -165,7 +165,7 @@ def _codes(
     integer = np.int32 if scores.dtype == np.float32 else np.int64
     if known is not None:
         scores = np.where(known, scores, scores.dtype.type(0))
-    bits = scores.view(integer)
+    bits: NDArray[np.signedinteger] = scores.view(integer)
     magnitude = bits & np.iinfo(integer).max
     highest = magnitude.max(initial=0)
     if highest > np.array(np.inf, scores.dtype).view(integer):
@@ -242,7 +242,7 @@ def _from_sorted(
     negatives = n_known - positives
     pairs = np.where((positives > 0) & (negatives > 0), positives * negatives, np.nan)
     auroc = np.bincount(track, wins, minlength=n_tracks) / pairs
-    average = np.bincount(track, precision, minlength=n_tracks) * negatives / pairs
+    average = np.bincount(track, precision, minlength=n_tracks) / np.where(np.isnan(pairs), np.nan, positives)
     return auroc, average, positives
 
 
@@ -267,7 +267,7 @@ def _first_tied(
     start, value = row_start[candidates], negative[candidates]
     while (low < high).any():  # bisection of all groups side by side
         middle = (low + high) // 2
-        # Where low has met high, middle is high and the comparison with a code that is not below leaves both as they are.
+        # Where low has met high, the code in the middle is not below, which leaves both as they are.
         below = codes[start + middle] < value
         low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
     tied[candidates] = low
