@@ -84,6 +84,11 @@ class Document:
                 return None
         return value
 
+    def put(self, key: Key, value: Any) -> None:
+        """Replace the value at `key`."""
+        place = self.get(*key[:-1]) if key[:-1] else self.tree
+        place[key[-1]] = value
+
     def refuse(self, faults: Sequence[Fault]) -> None:
         """Raise one ConfigError that tells all `faults`, in the order of the file; do nothing where there is none."""
         if not faults:
