@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The published data set of the field: 919 tracks, windows of 1000 base pairs (DeepSEA).
 TRACKS, LENGTH = 919, 1000
-SAMPLED = 64
+SAMPLED = 16
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class Bars:
         return _Bar(self, self._drawn, description, total)
 
     def say(self, text: str) -> None:
+        if self._drawn is not None:
+            self._drawn.refresh()
         self._console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:

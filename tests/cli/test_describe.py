@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ambergen.cli.describe import describe, draw
+from ambergen.errors import InputError, SpaceError
+from ambergen.models.summary import child_parameters
+from ambergen.spaces.presets import amber, compact
+
+
+def described(capsys: pytest.CaptureFixture[str], subject: object, **options: Any) -> dict[str, Any]:
+    describe(str(subject), **{"tracks": None, "length": None, "as_json": True, **options})
+    return json.loads(capsys.readouterr().out)
+
+
+def test_describe__gives_the_published_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    record = described(capsys, "amber", tracks=919)
+    assert record["tokens"] == 78
+    assert record["architectures"] == str(7**12 * 2**66)
+    assert record["supernet_parameters"] == pytest.approx(11.8e6, rel=0.01)
+    assert record["lengths"] == [1000, 250, 63, 16]
+
+
+def test_describe__prints_what_json_has(capsys: pytest.CaptureFixture[str]) -> None:
+    describe("compact", tracks=2, length=100, as_json=False)
+    text = capsys.readouterr().out
+    assert "compact: 2 tracks, windows of 100 base pairs" in text
+    assert "may add outputs of layers" in text
+
+
+def test_describe__an_architecture_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    architecture = compact().sample(np.random.default_rng(1))
+    path = tmp_path / "a.json"
+    path.write_text(architecture.to_json())
+    record = described(capsys, path, tracks=3, length=101)
+    assert record["id"] == architecture.id
+    assert record["parameters"] == child_parameters(compact(), architecture, 3, 101)
+
+
+def test_describe__an_architecture_with_its_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = compact(layers=3, reduce=(0,))
+    architecture = space.sample(np.random.default_rng(1))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"architecture": architecture.to_dict()}))
+    with pytest.raises(SpaceError, match="lies in none of the spaces amber, compact"):
+        described(capsys, path)
+    path.write_text(json.dumps({"architecture": architecture.to_dict(), "space": space.to_dict()}))
+    assert described(capsys, path, tracks=1, length=50)["lengths"] == [50, 13]
+
+
+def test_describe__a_saved_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    architecture = compact().sample(np.random.default_rng(1))
+    spec = {"space": compact().to_dict(), "architecture": architecture.to_dict()}
+    record = {"kind": "child", "spec": spec, "tracks": ["Abf1", "Reb1"], "length": 200}
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    found = described(capsys, tmp_path)
+    assert (found["n_tracks"], found["length"], found["id"]) == (2, 200, architecture.id)
+
+
+def test_describe__names_the_nearest_preset() -> None:
+    with pytest.raises(InputError, match="'compct' is unknown. Did you mean 'compact'"):
+        describe("compct", tracks=None, length=None, as_json=False)
+
+
+def test_describe__refuses_a_file_that_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match=r"a\.json: cannot be read as JSON"):
+        describe(str(tmp_path / "a.json"), tracks=None, length=None, as_json=False)
+
+
+def test_draw__has_a_line_for_every_layer_and_reduction() -> None:
+    space = amber()
+    lines = draw(space, space.sample(np.random.default_rng(0)), 1000).splitlines()
+    assert len(lines) == 2 + 1 + space.layers + len(space.reduce) + 1
+    assert sum("reduce" in line for line in lines) == 3
