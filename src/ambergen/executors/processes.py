@@ -1,0 +1,258 @@
+"""Runs jobs in worker processes of this machine, each job's fate its own.
+
+Every worker is one fresh (spawned) process with one pipe and one thread here that feeds it. A worker that is killed, by
+the system for memory for example, fails exactly the job that it had; the thread starts another worker for the next job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import as_completed as futures_as_completed
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Any, Self, cast
+
+from ambergen.errors import JobError
+from ambergen.executors.base import CLOSED, Job, JobResult, attempt, cores, reason
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_environment_lock = threading.Lock()
+
+
+class ProcessJob:
+    """A pickled call and the place where its result arrives."""
+
+    def __init__(self, call: bytes) -> None:
+        self.call = call
+        self.future: Future[JobResult] = Future()
+
+    def result(self) -> JobResult:
+        return self.future.result()
+
+
+class ProcessExecutor:
+    """The executor of several workers on this machine.
+
+    Parameters
+    ----------
+    workers : processes; a worker starts with its first job
+    threads : of each worker's arithmetic; None: the cores shared out among the workers
+
+    Notes
+    -----
+    A script (not an imported module) that opens one needs ``if __name__ == "__main__":`` around its work, since every
+    worker imports the script. A job cannot start processes of its own.
+    """
+
+    def __init__(self, workers: int, threads: int | None = None) -> None:
+        if workers < 1:
+            raise JobError(f"executor: {workers} workers; expected at least 1.")
+        self.workers = workers
+        self.threads = threads or max(1, cores() // workers)
+        self._queue: queue.SimpleQueue[ProcessJob | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._slots = [_Slot(self._queue, self._closed, self.threads) for _ in range(workers)]
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Job:
+        if self._closed.is_set():
+            raise JobError("executor: a job was submitted after the executor had been closed; open a new one.")
+        try:
+            call = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise JobError(
+                f"executor: {getattr(function, '__name__', function)} or its arguments cannot be sent to a worker "
+                f"process ({reason(error)}); expected a function of an importable module and arguments that can be "
+                "pickled. Move the function to a module, or use the engine `inline`."
+            ) from error
+        job = ProcessJob(call)
+        self._queue.put(job)
+        return job
+
+    def as_completed(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        of_future = {cast(ProcessJob, job).future: job for job in jobs}
+        for future in futures_as_completed(of_future):
+            yield of_future[future]
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        for slot in self._slots:
+            self._queue.put(None)
+            slot.kill()
+        for slot in self._slots:
+            slot.join()
+        while not self._queue.empty():
+            job = self._queue.get()
+            if job is not None:
+                job.future.set_result(JobResult("failed", None, CLOSED, 0.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Slot:
+    """One worker process at a time, and the thread that feeds it from the common queue."""
+
+    def __init__(self, jobs: queue.SimpleQueue[ProcessJob | None], closed: threading.Event, threads: int) -> None:
+        self._jobs = jobs
+        self._closed = closed
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._thread = threading.Thread(target=self._feed, name="ambergen-executor", daemon=True)
+        self._thread.start()
+
+    def kill(self) -> None:
+        """End the worker at once; its thread sees the end and goes on."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _feed(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.future.set_result(self._run(job.call))
+        self.kill()
+        self._forget()
+
+    def _run(self, call: bytes) -> JobResult:
+        start = time.perf_counter()
+        try:
+            if not self._ready():
+                return JobResult("failed", None, CLOSED, 0.0)
+            pipe = self._pipe
+            assert pipe is not None
+            pipe.send_bytes(call)
+            return pickle.loads(pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            # The pipe broke: the worker is gone, with the job that it had.
+            text = CLOSED if self._closed.is_set() else self._epitaph(error)
+            return JobResult("failed", None, text, time.perf_counter() - start)
+        except Exception as error:  # a value whose class cannot be loaded here
+            return JobResult("failed", None, reason(error), time.perf_counter() - start)
+
+    def _ready(self) -> bool:
+        """Have a worker that waits for a job; False where the executor is being closed."""
+        if self._process is not None and not self._process.is_alive():
+            self._forget()
+        with self._lock:
+            if self._closed.is_set():
+                return False
+            if self._process is None:
+                self._process, self._pipe = _start_worker(self._threads)
+        return True
+
+    def _epitaph(self, error: BaseException) -> str:
+        """Why the worker ended, in words; forgets it."""
+        process = self._process
+        if process is None:
+            return f"the worker process could not start ({reason(error)})"
+        process.join()
+        code = process.exitcode or 0
+        self._forget()
+        if code == -signal.SIGKILL:
+            return "the worker process was killed by SIGKILL: as a rule, the system was out of memory"
+        if code < 0:
+            return f"the worker process was killed by {signal.Signals(-code).name}"
+        return (
+            f"the worker process ended with exit code {code}. If no job ends well: a script that uses worker processes "
+            'needs `if __name__ == "__main__":` around its work'
+        )
+
+    def _forget(self) -> None:
+        """Reap the worker, if there is one, and close its pipe."""
+        with self._lock:
+            process, pipe, self._process, self._pipe = self._process, self._pipe, None, None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            process.join()
+            process.close()
+
+
+def _start_worker(threads: int) -> tuple[SpawnProcess, Connection]:
+    context = get_context("spawn")
+    here, there = context.Pipe()
+    # Daemon: should this process end without closing the executor, the interpreter ends its workers.
+    process = context.Process(target=_work, args=(there, threads), name="ambergen-worker", daemon=True)
+    try:
+        # The libraries read these variables when they are imported, which may be before _work is called (the worker
+        # imports the script that runs), so they have to be there when the process begins.
+        with _thread_variables(threads):
+            process.start()
+    except BaseException:
+        here.close()
+        raise
+    finally:
+        there.close()
+    return process, here
+
+
+@contextlib.contextmanager
+def _thread_variables(threads: int) -> Iterator[None]:
+    with _environment_lock:
+        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _work(pipe: Connection, threads: int) -> None:
+    """The worker's life: one call after another until the pipe ends."""
+    # Ctrl-C goes to the whole terminal group; the parent decides what becomes of its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            call = pipe.recv_bytes()
+        except (EOFError, OSError):
+            return
+        result = attempt(_call, call, threads)
+        try:
+            answer = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # pickling runs code of the value's class, which may raise anything
+            text = f"the value cannot be sent back from the worker process ({reason(error)})"
+            answer = pickle.dumps(JobResult("failed", None, text, result.seconds))
+        pipe.send_bytes(answer)
+
+
+def _call(call: bytes, threads: int) -> Any:
+    function, args = pickle.loads(call)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
+    return function(*args)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even in the middle of a job."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
