@@ -85,7 +85,7 @@ def test_floors__imports_point_down() -> None:
 
 def test_floors__imports_name_the_file_that_defines() -> None:
     vague = [
-        f"{place(module, line)} imports from the package {target}; name the file"
+        f"{place(module, line)} imports from {target}, which is no file that defines things; name one"
         for module in FILES
         for line, target in imports(module)
         if target not in FILES or is_init(target)
