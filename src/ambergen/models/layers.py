@@ -139,3 +139,15 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
+
+
+class TrackNetwork(nn.Module):
+    """What training needs of a network: one-hot (batch, n_symbols, length) -> logits (batch, n_tracks), float32."""
+
+    length: int
+    n_tracks: int
+
+    @property
+    def output_layer(self) -> Linear:
+        """The dense layer that gives the logits."""
+        raise TypeError(f"{type(self).__name__} names no output layer; a network that is trained has to.")

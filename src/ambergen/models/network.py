@@ -7,10 +7,11 @@ names in both, so that a path's weights are a subset of the supernet's.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import BatchNorm, Conv, Linear, MaxPoolReduce
+from ambergen.models.layers import BatchNorm, Conv, Linear, MaxPoolReduce, TrackNetwork
 from ambergen.models.operations import make_operation
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.operations import operation
@@ -56,7 +57,7 @@ class Head(nn.Module):
         return self.output(x.float())  # float32: bfloat16 logits would tie
 
 
-class Network(nn.Module):
+class Network(TrackNetwork):
     """Layers over `space`; see `Supernet` and `Child`.
 
     Parameters
@@ -95,6 +96,11 @@ class Network(nn.Module):
         )
         self.head = Head(space, widths[-1], lengths[-1], n_tracks, second_dropout)
 
+    @property
+    def output_layer(self) -> Linear:
+        """The dense layer that gives the logits."""
+        return self.head.output
+
     def stem_output(self, x: Tensor) -> Tensor:
         """(batch, n_symbols, length) -> (batch, width, 1, length)."""
         return self.stem(x.unsqueeze(2))
@@ -104,7 +110,7 @@ class Network(nn.Module):
         known = outputs.by_stage[layer]
         last = max(known)
         while last < stage:
-            known[last + 1] = self.reductions[last][str(layer)](known[last])
+            known[last + 1] = cast(nn.ModuleDict, self.reductions[last])[str(layer)](known[last])
             last += 1
         return known[stage]
 
@@ -112,7 +118,7 @@ class Network(nn.Module):
         """norm(operation(previous output) + sum of the sources' outputs), with dropout."""
         stage = self.space.stage(layer)
         previous = self.at_stage(outputs, layer - 1, stage) if layer else stem
-        out = self.layers[layer][name](previous)
+        out = cast(nn.ModuleDict, self.layers[layer])[name](previous)
         for source in sources:
             out = out + self.at_stage(outputs, source, stage)
         return self.dropouts[layer](self.norms[layer](out))

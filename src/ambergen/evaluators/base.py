@@ -1,0 +1,67 @@
+"""What every evaluator promises: it rates architectures on the search split, and can be continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ambergen.cost import Cost
+from ambergen.metrics.ranking import defined, mean_defined, ranking
+from ambergen.progress import Task
+from ambergen.spaces.architecture import Architecture
+
+Objective = Literal["auroc", "average_precision"]
+Propose = Callable[[int], list[Architecture]]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Score of one architecture; None with a reason where it failed."""
+
+    architecture: Architecture
+    score: float | None
+    reason: str | None = None
+    cost: Cost = field(default_factory=Cost)
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What was done between two rounds of ratings; loss is None where nothing is trained."""
+
+    loss: float | None = None
+    steps: int = 0
+    epochs: float = 0.0
+    cost: Cost = field(default_factory=Cost)
+
+
+class Evaluator(Protocol):
+    """Rates architectures; one that shares weights trains them in between."""
+
+    name: Literal["shared", "stand-alone"]
+
+    def advance(self, propose: Propose, task: Task) -> Advance:
+        """Train shared weights on architectures that `propose` draws; nothing for stand-alone evaluation."""
+
+    def rate(self, architectures: Sequence[Architecture], task: Task) -> list[Rating]:
+        """A rating each, in order."""
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+
+
+def objective_value(objective: Objective, logits: np.ndarray, labels: np.ndarray, known: np.ndarray | None) -> float:
+    """Mean of the objective over the tracks with at least ten positives and ten negatives.
+
+    Parameters
+    ----------
+    logits, labels : (n, n_tracks)
+    known : (n, n_tracks) or None
+    """
+    result = ranking(logits, labels, known)
+    return mean_defined(getattr(result, objective), defined(result.positives, result.negatives))

@@ -1,0 +1,56 @@
+"""From a kind and its specification, as a saved model names them, to the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ambergen.errors import StoreError
+from ambergen.models.child import Child
+from ambergen.models.danq import DanQ
+from ambergen.models.deepsea import DeepSEA
+from ambergen.models.layers import TrackNetwork
+from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.space import Space
+
+
+def _child(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> Child:
+    space, architecture = Space.from_dict(spec["space"]), Architecture.from_json(spec["architecture"])
+    return Child(space, architecture, n_tracks, length, n_symbols)
+
+
+def _deepsea(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DeepSEA:
+    return DeepSEA(n_tracks, length, scale=spec["scale"], n_symbols=n_symbols)
+
+
+def _danq(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DanQ:
+    return DanQ(n_tracks, length, scale=spec["scale"], n_symbols=n_symbols)
+
+
+KINDS = {"child": _child, "deepsea": _deepsea, "danq": _danq}
+
+
+def make_network(
+    kind: str, spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int = 4, seed: int | None = None
+) -> TrackNetwork:
+    """The untrained network of a kind.
+
+    Parameters
+    ----------
+    kind : child, deepsea or danq
+    spec : of a child ``{"space": ..., "architecture": ...}``; of the others ``{"scale": share of published widths}``
+    seed : of the initial weights; default: torch's global generator
+
+    Raises
+    ------
+    StoreError
+        If the kind is unknown.
+    """
+    if kind not in KINDS:
+        raise StoreError(f"model: the kind {kind!r} is not a network; expected one of {', '.join(KINDS)}.")
+    if seed is None:
+        return KINDS[kind](spec, n_tracks, length, n_symbols)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return KINDS[kind](spec, n_tracks, length, n_symbols)

@@ -1,0 +1,42 @@
+"""Files that are whole or absent: written beside their place, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ambergen.errors import StoreError
+
+
+def save_checkpoint(path: Path, record: dict[str, Any]) -> None:
+    """Write `record` (tensors, numbers, text, lists, dictionaries) so that a kill at any instant leaves a whole file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        torch.save(record, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """The record, or None where there is no checkpoint.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"{path}: the checkpoint cannot be read ({type(error).__name__}). It is damaged, or was written by another "
+            "program. Delete it to begin this part anew."
+        ) from error

@@ -1,0 +1,99 @@
+"""Training of one network as a job: everything that a worker process needs, and what it sends back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ambergen import seeds
+from ambergen.cost import Cost
+from ambergen.datasets.batches import DeviceStore
+from ambergen.datasets.store import Store
+from ambergen.metrics.ranking import Ranking, ranking
+from ambergen.models.factory import make_network
+from ambergen.training.config import TrainConfig
+from ambergen.training.loop import fit
+from ambergen.training.model import Model, read_description
+from ambergen.training.precision import DTYPES, default_device
+from ambergen.training.predict import Strands, predict_logits
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Train one network from scratch and score it.
+
+    store : folder of the store
+    kind, spec : the network; see `ambergen.models.factory.make_network`
+    dtype : float32 or bfloat16
+    watch : split that stops the training; None trains all epochs
+    scored : splits on which the trained network is scored
+    out : folder for the model, its history and its checkpoint; None keeps nothing
+    """
+
+    store: Path
+    kind: str
+    spec: dict[str, Any]
+    config: TrainConfig
+    seed: int
+    dtype: str
+    watch: str | None = "selection"
+    scored: tuple[str, ...] = ()
+    strands: Strands = "both"
+    out: Path | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a job gives back; scores by split, a value a track."""
+
+    scores: dict[str, Ranking]
+    best_epoch: int
+    n_epochs: int
+    cost: Cost
+
+
+def train_network(job: TrainingJob) -> TrainingResult:
+    """Do `job`; a finished model in its folder is scored and not trained again, an unfinished one is continued."""
+    store = Store.open(job.store)
+    device = default_device()
+    data = DeviceStore(store, device)
+    if job.out is not None and (job.out / "model.json").exists():
+        model = Model.load(job.out, device)
+        record = read_description(job.out)["provenance"]["training"]
+    else:
+        model, record = _train(job, store, data)
+    scores = {split: _score(model, data, split, job) for split in job.scored}
+    return TrainingResult(scores, record["best_epoch"], record["n_epochs"], Cost(**record["cost"]))
+
+
+def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, dict[str, Any]]:
+    network = make_network(
+        job.kind,
+        job.spec,
+        store.n_tracks,
+        store.length,
+        store.alphabet.n_symbols,
+        seed=seeds.derive(job.seed, "initial weights"),
+    )
+    checkpoint = None if job.out is None else job.out / "checkpoint.pt"
+    result = fit(network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch)
+    record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
+    provenance = {**job.provenance, "seed": job.seed, "dtype": job.dtype, "training": record}
+    model = Model(
+        network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, provenance
+    )
+    if job.out is not None and checkpoint is not None:
+        lines = "".join(json.dumps(epoch) + "\n" for epoch in result.history)
+        (job.out / "history.jsonl").write_text(lines, encoding="utf-8")
+        model.save(job.out)
+        checkpoint.unlink(missing_ok=True)
+    return model, record
+
+
+def _score(model: Model, data: DeviceStore, split: str, job: TrainingJob) -> Ranking:
+    rows = data.store.indices(split)
+    logits = predict_logits(model.network, data, rows, job.strands, DTYPES[job.dtype])
+    return ranking(logits, data.store.labels(rows), data.store.mask(rows))
+

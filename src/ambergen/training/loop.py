@@ -1,0 +1,208 @@
+"""Training from scratch: epochs, early stop on the selection split, best weights kept, exact continuation."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ambergen import seeds
+from ambergen.cost import Cost, Stopwatch
+from ambergen.datasets.batches import DeviceStore, epoch
+from ambergen.metrics.ranking import defined, mean_defined, ranking
+from ambergen.models.layers import Conv, Linear, TrackNetwork
+from ambergen.progress import SILENT, Progress
+from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
+from ambergen.training.config import TrainConfig
+from ambergen.training.precision import resolve
+from ambergen.training.predict import predict_logits
+from ambergen.training.step import make_optimizer, rate_factor, train_step
+
+State = dict[str, Tensor]
+
+
+@dataclass
+class Fit:
+    """What a training did; the network itself ends with the weights of the best epoch.
+
+    history : a record an epoch: epoch, loss and, where a split is watched, its mean auroc and average_precision
+    best_score : mean AUROC on the watched split, forward strand
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    best_score: float = -math.inf
+    cost: Cost = field(default_factory=Cost)
+
+
+def fit(
+    network: TrackNetwork,
+    data: DeviceStore,
+    config: TrainConfig,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress = SILENT,
+    dtype: torch.dtype | None = None,
+    name: str = "training",
+    watch: str | None = "selection",
+) -> Fit:
+    """Train `network` on the training split and keep the weights of its best epoch on the watched split.
+
+    Parameters
+    ----------
+    network : its output bias is set to the log odds of the tracks' prevalence first, which is all that is done about
+        rare tracks: the loss is not weighted, so that probabilities stay calibrated
+    seed : decides the order of windows, augmentation and dropout; not the initial weights
+    checkpoint : file that is written after every epoch and continued from where it exists
+    dtype : of the activations; default: by `config.precision`
+    watch : split whose score stops the training and chooses the epoch; None trains all epochs and keeps the last, which
+        is what a search does, whose rewards must not see the selection split
+    """
+    dtype = dtype or resolve(config.precision, data.device)
+    train_rows = data.store.indices("train")
+    set_output_bias(network.output_layer, data.store.positives("train") / max(1, len(train_rows)))
+    network.to(data.device)
+    run = _Run(network, data, config, dtype, watch)
+    run.load(None if checkpoint is None else load_checkpoint(checkpoint))
+    with progress.task(name, total=config.epochs) as task, torch.random.fork_rng():
+        task.advance(len(run.fit.history))
+        for number in range(len(run.fit.history), config.epochs):
+            if run.waited() >= config.patience:
+                break
+            run.epoch(number, seed)
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, run.state())
+            task.advance()
+            task.note(run.note())
+    network.load_state_dict(run.best)
+    return run.fit
+
+
+class _Run:
+    """What a training remembers between epochs."""
+
+    def __init__(
+        self, network: TrackNetwork, data: DeviceStore, config: TrainConfig, dtype: torch.dtype, watch: str | None
+    ) -> None:
+        self.network, self.data, self.config, self.dtype = network, data, config, dtype
+        self.train_rows = data.store.indices("train")
+        self.watched_rows = None if watch is None else data.store.indices(watch)
+        self.kernels = [m for m in network.modules() if isinstance(m, Conv)]
+        self.optimizer = make_optimizer(network, config)
+        self.averaged = copy.deepcopy(network) if config.average else network
+        self.steps_per_epoch = max(1, -(-len(self.train_rows) // config.batch))
+        self.fit = Fit()
+        self.best: State = {}
+
+    def waited(self) -> int:
+        return 0 if self.watched_rows is None else len(self.fit.history) - 1 - self.fit.best_epoch
+
+    def note(self) -> str:
+        last = self.fit.history[-1]
+        return f"AUROC {last['auroc']:.4f}, best {self.fit.best_score:.4f}" if "auroc" in last else f"{last['loss']:.4f}"
+
+    def epoch(self, number: int, seed: int) -> None:
+        with Stopwatch() as watch:
+            record = {"epoch": number, "loss": self._train(number, seed)}
+            if self.watched_rows is not None:
+                record |= self._scores(self.watched_rows)
+        n_windows = len(self.train_rows) + (0 if self.watched_rows is None else len(self.watched_rows))
+        self.fit.cost += watch.cost(n_windows)
+        self.fit.history.append(record)
+        score = record.get("auroc", math.nan)
+        # Where nothing is watched, or no track is defined, the last epoch is the one to keep.
+        if math.isnan(score) or score > self.fit.best_score:
+            self.fit.best_score, self.fit.best_epoch = score, number
+            self.best = {k: v.detach().clone() for k, v in self.averaged.state_dict().items()}
+
+    def _scores(self, rows: np.ndarray) -> dict[str, float]:
+        logits = predict_logits(self.averaged, self.data, rows, "forward", self.dtype)
+        result = ranking(logits, self.data.store.labels(rows), self.data.store.mask(rows))
+        enough = defined(result.positives, result.negatives)
+        return {
+            "auroc": mean_defined(result.auroc, enough),
+            "average_precision": mean_defined(result.average_precision, enough),
+        }
+
+    def _train(self, number: int, seed: int) -> float:
+        torch.manual_seed(seeds.derive(seed, "dropout", number))
+        rng = seeds.generator(seed, "epoch", number)
+        self.network.train()
+        losses = []
+        n_steps = self.steps_per_epoch * self.config.epochs
+        batches = epoch(
+            self.data,
+            self.train_rows,
+            self.config.batch,
+            rng,
+            reverse_complement=self.config.reverse_complement,
+            shift=self.config.shift,
+            drop_last=False,
+        )
+        for index, batch in enumerate(batches):
+            step = number * self.steps_per_epoch + index
+            factor = rate_factor(self.config, step, self.steps_per_epoch, n_steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * factor
+            losses.append(
+                train_step(
+                    self.network,
+                    batch,
+                    self.kernels,
+                    self.optimizer,
+                    self.config,
+                    self.dtype,
+                    self.data.store.alphabet.n_symbols,
+                )
+            )
+            if self.config.average:
+                self._average(min(self.config.average, (1 + step) / (10 + step)))
+        return float(torch.stack(losses).mean())
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        for mean, value in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict() if self.config.average else None,
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "history": self.fit.history,
+            "best_epoch": self.fit.best_epoch,
+            "best_score": self.fit.best_score,
+            "cost": self.fit.cost.to_dict(),
+        }
+
+    def load(self, record: dict[str, Any] | None) -> None:
+        if record is None:
+            return
+        self.network.load_state_dict(record["network"])
+        if record["averaged"] is not None:
+            self.averaged.load_state_dict(record["averaged"])
+        self.optimizer.load_state_dict(record["optimizer"])
+        self.best = {k: v.to(self.data.device) for k, v in record["best"].items()}
+        self.fit = Fit(record["history"], record["best_epoch"], record["best_score"], Cost(**record["cost"]))
+
+
+@torch.no_grad()
+def set_output_bias(output: Linear, prevalence: np.ndarray) -> None:
+    """Begin every track at its prevalence; else a network spends its first epochs learning that a track is rare.
+
+    Parameters
+    ----------
+    prevalence : (n_tracks,), share of positive windows
+    """
+    share = np.clip(prevalence, 1e-4, 1 - 1e-4)
+    output.bias.copy_(torch.as_tensor(np.log(share / (1 - share)), dtype=output.bias.dtype))

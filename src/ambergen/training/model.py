@@ -1,0 +1,164 @@
+"""A trained model: weights, what they are weights of, tracks and provenance. It is a Scorer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ambergen.errors import StoreError
+from ambergen.models.factory import make_network
+from ambergen.models.layers import TrackNetwork, one_hot
+from ambergen.sequence.alphabets import by_name
+from ambergen.sequence.onehot import reverse_complement
+
+FORMAT = 1
+
+
+class Model:
+    """A network with all that is needed to use and to describe it.
+
+    kind, spec : what the network is; see `ambergen.models.factory.make_network`
+    tracks : names of the outputs
+    reverse_partner : (n_tracks,), the track that each becomes on the other strand
+    provenance : seed, versions, store checksum, configuration
+    """
+
+    output: Literal["logit", "raw"] = "logit"
+
+    def __init__(
+        self,
+        network: TrackNetwork,
+        kind: str,
+        spec: dict[str, Any],
+        tracks: tuple[str, ...],
+        reverse_partner: np.ndarray,
+        alphabet: str = "dna",
+        provenance: dict[str, Any] | None = None,
+    ) -> None:
+        self.network, self.kind, self.spec = network.eval(), kind, spec
+        self.tracks, self.reverse_partner = tracks, np.asarray(reverse_partner, dtype=np.int64)
+        self.alphabet, self.provenance = by_name(alphabet), provenance or {}
+
+    @property
+    def length(self) -> int:
+        return self.network.length
+
+    @torch.no_grad()
+    def predict(self, tokens: np.ndarray, batch: int = 512) -> np.ndarray:
+        """Logits of windows, the mean of both strands; stranded tracks swap on the other one.
+
+        Parameters
+        ----------
+        tokens : (n, length), uint8
+
+        Returns
+        -------
+        (n, n_tracks), float32
+        """
+        if tokens.ndim != 2 or tokens.shape[1] != self.length:
+            raise StoreError(
+                f"model: windows have the shape {tokens.shape}; expected (n, {self.length}). Cut or resize the windows to "
+                f"the {self.length} positions that the model was trained on."
+            )
+        parts = [self._both_strands(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+
+    def _both_strands(self, tokens: np.ndarray) -> np.ndarray:
+        forward = self._logits(tokens)
+        if self.alphabet.complement is None:
+            return forward
+        reverse = self._logits(reverse_complement(tokens, self.alphabet))
+        return (forward + reverse[:, self.reverse_partner]) / 2
+
+    def _logits(self, tokens: np.ndarray) -> np.ndarray:
+        device = next(self.network.parameters()).device
+        x = one_hot(torch.as_tensor(np.ascontiguousarray(tokens), device=device), n_symbols=self.alphabet.n_symbols)
+        return self.network(x).float().cpu().numpy()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``model.safetensors`` and, last, ``model.json``, whose presence says that the model is whole."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.contiguous() for k, v in self.network.state_dict().items()}
+        partial = folder / "model.safetensors.partial"
+        save_file(weights, partial)
+        partial.replace(folder / "model.safetensors")
+        record = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "spec": self.spec,
+            "length": self.length,
+            "tracks": list(self.tracks),
+            "reverse_partner": self.reverse_partner.tolist(),
+            "alphabet": self.alphabet.name,
+            "output": self.output,
+            "unknown": "zeros",
+            "provenance": self.provenance,
+        }
+        partial = folder / "model.json.partial"
+        partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        partial.replace(folder / "model.json")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> Model:
+        """The model that `save` wrote.
+
+        Raises
+        ------
+        StoreError
+            If it is absent, damaged, or of another version.
+        """
+        folder = Path(folder)
+        record = read_description(folder)
+        try:
+            network = make_network(
+                record["kind"],
+                record["spec"],
+                len(record["tracks"]),
+                record["length"],
+                by_name(record["alphabet"]).n_symbols,
+            )
+            network.load_state_dict(load_file(folder / "model.safetensors"))
+        except (SafetensorError, OSError, RuntimeError, KeyError) as error:
+            raise StoreError(
+                f"{folder}: the model's weights do not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
+                "damaged or incomplete; train the model again."
+            ) from error
+        return cls(
+            network.to(device),
+            record["kind"],
+            record["spec"],
+            tuple(record["tracks"]),
+            np.array(record["reverse_partner"]),
+            record["alphabet"],
+            record["provenance"],
+        )
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The ``model.json`` of a model.
+
+    Raises
+    ------
+    StoreError
+        If it is absent, damaged, or of another version.
+    """
+    path = folder / "model.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path}: not the description of a model ({type(error).__name__}). Expected a folder that `ambergen train` "
+            "wrote, with model.json and model.safetensors."
+        ) from error
+    if version != FORMAT:
+        raise StoreError(f"{path}: format {version}; this ambergen reads format {FORMAT}. Train the model again.")
+    return record

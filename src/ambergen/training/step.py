@@ -1,0 +1,114 @@
+"""One optimiser step: the same for supernets, children and rival networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ambergen.datasets.batches import Batch
+from ambergen.models.layers import Conv, one_hot
+from ambergen.training.config import TrainConfig
+
+_AMBER_RATES = ((80, 0.0005), (60, 0.001), (40, 0.01), (20, 0.1), (0, 1.0))
+
+
+def masked_bce(logits: Tensor, labels: Tensor, known: Tensor | None) -> Tensor:
+    """Mean binary cross-entropy over the known labels.
+
+    Parameters
+    ----------
+    logits : (batch, n_tracks), float32
+    labels : (batch, n_tracks), 0 or 1
+    known : (batch, n_tracks) or None where all are known
+    """
+    if known is None:
+        return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    weight = known.to(logits.dtype)
+    total = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), weight=weight, reduction="sum")
+    return total / weight.sum().clamp_min(1)
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Fused Adam or AdamW; a parameter without gradient, so one outside the sampled path, is not touched by a step."""
+    decayed = [p for p in network.parameters() if p.ndim >= 2]
+    plain = [p for p in network.parameters() if p.ndim < 2]
+    if config.optimizer == "adamw":
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    # The gradient of l2 * w**2 is 2 * l2 * w, and Adam adds weight_decay * w.
+    kernels = {id(m.weight) for m in network.modules() if isinstance(m, Conv)}
+    groups = [
+        {"params": [p for p in decayed if id(p) in kernels], "weight_decay": 2 * config.l2},
+        {"params": plain + [p for p in decayed if id(p) not in kernels], "weight_decay": 0.0},
+    ]
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+
+
+def rate_factor(config: TrainConfig, step: int, steps_per_epoch: int, n_steps: int) -> float:
+    """Factor of the learning rate at `step` of `n_steps`."""
+    if config.schedule == "constant":
+        return 1.0
+    if config.schedule == "amber":
+        epoch = step // steps_per_epoch
+        return next(factor for first, factor in _AMBER_RATES if epoch >= first)
+    rising = max(1, round(config.warm_up * n_steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, n_steps - rising)))
+
+
+def train_step(
+    logits_of: Callable[[Tensor], Tensor],
+    batch: Batch,
+    kernels: Iterable[Conv],
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    dtype: torch.dtype,
+    n_symbols: int,
+) -> Tensor:
+    """One step on `batch`, in micro-batches whose gradients add up.
+
+    Parameters
+    ----------
+    logits_of : one-hot (batch, n_symbols, length) -> logits (batch, n_tracks)
+    kernels : the convolutions that penalties and the limit of the norm act on
+
+    Returns
+    -------
+    Mean loss over the batch, a tensor without gradient on the device.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    n = len(batch.tokens)
+    labels, known = batch.labels, batch.known
+    total = torch.zeros((), device=batch.tokens.device)
+    for start in range(0, n, config.micro_batch):
+        part = slice(start, start + config.micro_batch)
+        x = one_hot(batch.tokens[part], dtype, n_symbols)
+        loss = masked_bce(logits_of(x), labels[part], None if known is None else known[part])
+        loss = loss * (len(x) / n)
+        loss.backward()
+        total += loss.detach()
+    weights = [k.weight for k in kernels if k.weight.grad is not None] if config.l1 or config.max_norm else []
+    if config.l1:
+        for weight in weights:
+            assert weight.grad is not None
+            weight.grad.add_(weight.detach().sign(), alpha=config.l1)
+    if config.gradient_clip:
+        with_gradient = [p for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+        nn.utils.clip_grad_norm_(with_gradient, config.gradient_clip)
+    optimizer.step()
+    if config.max_norm:
+        limit_norms(weights, config.max_norm)
+    return total
+
+
+@torch.no_grad()
+def limit_norms(weights: Iterable[Tensor], limit: float) -> None:
+    """Scale every filter (first axis) whose norm is above `limit` down to it."""
+    for weight in weights:
+        norms = weight.flatten(1).norm(dim=1).clamp_min(1e-12)
+        weight.mul_((limit / norms).clamp_max(1).reshape(-1, *[1] * (weight.ndim - 1)))
