@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +108,8 @@ class Alphabet:
     def letter_error(self, where: str, letter: str) -> AlphabetError:
         """The error for `letter` at `where`."""
         symbols = ", ".join(self.symbols)
-        also = f" ({self.ambiguous} are read as {self.unknown})" if self.ambiguous else ""
+        others = self.ambiguous.replace(self.unknown, "")
+        also = f" ({others} are read as {self.unknown})" if others else ""
         return AlphabetError(
             f"{where}: {letter!r} is not a {self.name.upper()} symbol; expected {symbols} or {self.unknown}{also}, "
             f"in upper or lower case. Replace the letter by {self.unknown} if the base is not known."
@@ -123,16 +123,6 @@ class Alphabet:
         tokens : (length,) uint8
         """
         return self._byte_of_token[tokens].tobytes().decode("ascii")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a manifest."""
-        return {
-            "name": self.name,
-            "symbols": self.symbols,
-            "unknown": self.unknown,
-            "ambiguous": self.ambiguous,
-            "complement": self.complement,
-        }
 
 
 DNA = Alphabet(name="dna", symbols="ACGT", unknown="N", ambiguous="RYSWKMBDHVN", complement="TGCA")

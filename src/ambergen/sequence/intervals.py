@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 
@@ -47,11 +48,11 @@ class Intervals:
 
     def by_contig(self) -> Iterator[tuple[str, Intervals]]:
         """Contig after contig, in the order of their first row; rows keep their order."""
-        names, first, which = np.unique(self.contig.astype(str), return_index=True, return_inverse=True)
+        which, names = pd.factorize(self.contig)
         rows = np.argsort(which, kind="stable")
         bounds = np.searchsorted(which[rows], np.arange(len(names) + 1))
-        for group in np.argsort(first, kind="stable"):
-            yield str(names[group]), self.select(rows[bounds[group] : bounds[group + 1]])
+        for group, name in enumerate(names):
+            yield name, self.select(rows[bounds[group] : bounds[group + 1]])
 
 
 def merge(intervals: Intervals) -> Intervals:

@@ -1,0 +1,34 @@
+"""What all tests share: one thread, no deadlines, and the way to the real data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("ambergen", deadline=None, max_examples=50)
+settings.load_profile("ambergen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Keep torch to one thread, where a test has imported it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data, which is not part of this repository."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("AMBERGEN_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(
+            f"needs the real data: {folder} is absent; set AMBERGEN_DATA to the folder that has yeast/ and gue/"
+        )
+    return folder
