@@ -45,7 +45,7 @@ class ContigAliases:
     def __init__(self, contigs: Sequence[str], table: Path | None = None) -> None:
         self._known: dict[str, str] = {contig: contig for contig in contigs}
         if table is not None:
-            self._add_table(table, list(contigs))
+            self._add_table(table, contigs)
         names = list(self._known.items())
         self._by_stem = _unanimous((_stem(name), contig) for name, contig in names)
         self._roman = _roman_numerals_in_use({_stem(name) for name in self._known})
@@ -64,12 +64,13 @@ class ContigAliases:
             return "M"
         return str(self._roman.get(stem, stem))
 
-    def _add_table(self, table: Path, contigs: list[str]) -> None:
+    def _add_table(self, table: Path, contigs: Sequence[str]) -> None:
         genome = ContigAliases(contigs)
+        own_names = set(contigs)
         given_on: dict[str, int] = {}
         for line, names in _read_rows(table):
             # A name that is the genome's own outweighs one that only resembles it: `chrX` beside the yeast's `X`.
-            owners = {name for name in names if name in contigs} or {
+            owners = {name for name in names if name in own_names} or {
                 owner for name in names if (owner := genome.resolve(name)) is not None
             }
             if not owners:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from ambergen.errors import FileFormatError
 from ambergen.io.compression import open_by_content
@@ -16,10 +15,12 @@ from ambergen.sequence.intervals import Intervals
 
 _STRAND, _SUMMIT = 5, 9
 _NARROW_PEAK_COLUMNS = 10
-_LARGEST_POSITION = 1 << 40
+_LARGEST_POSITION = 10**12
+_MOST_DIGITS = 13
 _NO_RECORD = re.compile(rb"(?:#|(?:track|browser)(?:\s|$))|\s*$")
 _HAS_NO_RECORD = re.compile(rb"^(?:#|(?:track|browser)(?:\s|$)|\s*$)", re.MULTILINE)
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_BLANK = re.compile(r"\s")
+_INTEGER = re.compile(r"-?[0-9]+")
 
 
 def read_intervals(path: Path) -> Intervals:
@@ -51,46 +52,64 @@ def _parse_fast(path: Path, text: bytes) -> Intervals | None:
     """All lines at once; None if anything is unusual, which `_parse_exactly` then judges."""
     if _HAS_NO_RECORD.search(text):
         text = b"\n".join(line for line in text.split(b"\n") if not _NO_RECORD.match(line))
-    text = text.rstrip(b"\n")
-    if not text:
-        return None
+    text = text.rstrip(b"\n") + b"\n"
     if b"\t" not in text:
         text = re.sub(rb" +", b"\t", text)
-    n_columns = text.split(b"\n", 1)[0].count(b"\t") + 1
-    letters = np.frombuffer(text + b"\n", dtype=np.uint8)
-    tabs = np.searchsorted(np.flatnonzero(letters == ord("\t")), np.flatnonzero(letters == ord("\n")))
+    n_columns = text[: text.index(b"\n")].count(b"\t") + 1
     layout = _Layout.of(path, n_columns)
-    if layout is None or (np.diff(tabs, prepend=0) != n_columns - 1).any():
+    letters = np.frombuffer(text, dtype=np.uint8)
+    cell_ends = np.flatnonzero((letters == ord("\t")) | (letters == ord("\n")))
+    if layout is None or not text.isascii() or len(cell_ends) % n_columns:
         return None
-    columns: dict[int, type] = {0: str, 1: np.int64, 2: np.int64}
+    first = np.concatenate([[0], cell_ends[:-1] + 1]).reshape(-1, n_columns)
+    last = cell_ends.reshape(-1, n_columns)
+    if (letters[last[:, -1]] != ord("\n")).any() or (letters[last[:, :-1]] != ord("\t")).any():
+        return None
+
+    contig = _names(text, first[:, 0], last[:, 0])
+    start, is_start = _numbers(letters, first[:, 1], last[:, 1])
+    end, is_end = _numbers(letters, first[:, 2], last[:, 2])
+    usual = is_start & is_end & (start < end) & (end < _LARGEST_POSITION)
+    strand, summit = None, None
     if layout.has_strand:
-        columns[_STRAND] = str
+        signs = letters[first[:, _STRAND]]
+        usual &= (last[:, _STRAND] - first[:, _STRAND] == 1) & np.isin(signs, [ord(sign) for sign in "+-."])
+        strand = signs.view("S1").astype("U1").astype(object)
     if layout.has_summit:
-        columns[_SUMMIT] = np.int64
-    try:
-        table = pd.read_csv(
-            BytesIO(text), sep="\t", header=None, usecols=list(columns), dtype=columns, quoting=3, na_filter=False
-        )
-    except (ValueError, OverflowError):
+        has_none = letters[first[:, _SUMMIT]] == ord("-")
+        offset, is_offset = _numbers(letters, first[:, _SUMMIT] + has_none, last[:, _SUMMIT])
+        usual &= is_offset & (offset < end - start) & (~has_none | (offset == 1))
+        summit = np.where(has_none, -1, start + offset)
+    if contig is None or not usual.all():
         return None
-    contig = table[0].to_numpy(dtype=object)
-    start, end = table[1].to_numpy(), table[2].to_numpy()
-    strand = table[_STRAND].to_numpy(dtype=object) if layout.has_strand else None
-    offset = table[_SUMMIT].to_numpy() if layout.has_summit else None
-    usual = (start >= 0) & (start < end) & (end < _LARGEST_POSITION) & _are_names(table[0])
-    if strand is not None:
-        usual &= table[_STRAND].isin(["+", "-", "."]).to_numpy()
-    if offset is not None:
-        usual &= (offset >= -1) & (offset < end - start)
-    if not usual.all():
-        return None
-    summit = None if offset is None else np.where(offset < 0, -1, start + offset)
     return Intervals(contig, start, end, strand, summit)
 
 
-def _are_names(column: pd.Series) -> np.ndarray:
-    good = {name for name in column.unique() if name and not re.search(r"\s", name)}
-    return column.isin(good).to_numpy()
+def _names(text: bytes, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray | None:
+    """The cells `first` … `last` - 1 as one object for each distinct name; None unless each is a word."""
+    names: dict[bytes, str] = {}
+    cells = [text[begin:end] for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
+    for cell in set(cells):
+        names[cell] = cell.decode("ascii")
+        if not cell or _BLANK.search(names[cell]):
+            return None
+    return np.array([names[cell] for cell in cells], dtype=object)
+
+
+def _numbers(
+    letters: NDArray[np.uint8], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The numbers in the cells `first` … `last` - 1, and whether the cell is nothing but digits, and few of them."""
+    width = last - first
+    number = np.zeros(len(first), dtype=np.int64)
+    is_number = (width > 0) & (width <= _MOST_DIGITS)
+    for place in range(min(int(width.max()), _MOST_DIGITS)):
+        inside = place < width
+        # Beyond the cell, any letter of the file will do: `inside` leaves it out
+        digit = letters[np.minimum(first + place, last)].astype(np.int64) - ord("0")
+        number = np.where(inside, 10 * number + digit, number)
+        is_number &= ~inside | ((digit >= 0) & (digit <= 9))
+    return number, is_number
 
 
 @dataclass(frozen=True)
@@ -129,7 +148,7 @@ def _parse_exactly(path: Path, text: bytes) -> Intervals:
                 raise _wrong_columns(where, path, len(cells))
         if len(cells) != layout.n_columns:
             raise FileFormatError(
-                f"{where}: the record has {len(cells)} columns, the ones before have {layout.n_columns}; expected the "
+                f"{where}: the record has {_columns(len(cells))}, the ones before have {layout.n_columns}; expected the "
                 "same number in every line. Complete the line, or remove it."
             )
         records.append(_record(where, cells, layout))
@@ -164,9 +183,16 @@ def _cells(where: str, raw: bytes) -> list[str]:
             f"{where}: this is not text; expected BED or narrowPeak. Convert binary formats first "
             "(bigBed: `bigBedToBed`)."
         ) from error
-    cells = line.split("\t")
-    # A name may have spaces where tabs separate the columns; a line of too few such columns is taken by its blanks.
-    return cells if len(cells) >= 3 and " " not in "".join(cells[:3]) else line.split()
+    by_tabs = [cell.strip() for cell in line.split("\t")]
+    by_blanks = line.split()
+    # A name may have spaces where tabs separate the columns, so blanks separate only where tabs give no interval.
+    if "\t" not in line or (not _are_positions(by_tabs[1:3]) and _are_positions(by_blanks[1:3])):
+        return by_blanks
+    return by_tabs
+
+
+def _are_positions(cells: list[str]) -> bool:
+    return len(cells) == 2 and all(_INTEGER.fullmatch(cell) for cell in cells)
 
 
 def _wrong_columns(where: str, path: Path, n_columns: int) -> FileFormatError:
@@ -176,14 +202,18 @@ def _wrong_columns(where: str, path: Path, n_columns: int) -> FileFormatError:
             "columns, or name the file .bed if it is BED."
         )
     return FileFormatError(
-        f"{where}: the record has {n_columns} {'column' if n_columns == 1 else 'columns'}; expected 3 to 12, contig, "
+        f"{where}: the record has {_columns(n_columns)}; expected 3 to 12, contig, "
         "start, end and what BED or narrowPeak adds, separated by tabs. Correct the line, or convert the file to BED."
     )
 
 
+def _columns(n_columns: int) -> str:
+    return "1 column" if n_columns == 1 else f"{n_columns} columns"
+
+
 def _record(where: str, cells: list[str], layout: _Layout) -> _Record:
     contig = cells[0]
-    if not contig or re.search(r"\s", contig):
+    if not contig or _BLANK.search(contig):
         raise FileFormatError(f"{where}: the contig's name is {contig!r}; expected a word. Correct the first column.")
     start, end = _position(where, "start", cells[1]), _position(where, "end", cells[2])
     if end <= start:
@@ -220,7 +250,7 @@ def _position(where: str, what: str, cell: str) -> int:
 
 
 def _integer(where: str, what: str, cell: str) -> int:
-    if not _INTEGER.fullmatch(cell.strip()):
+    if not _INTEGER.fullmatch(cell):
         raise FileFormatError(
             f"{where}: {what} is {cell!r}; expected a whole number in plain digits. Correct the column; a line with "
             "the columns' names must begin with '#'."

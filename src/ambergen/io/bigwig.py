@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from ambergen.errors import FileFormatError, InputError
 
+try:
+    import pybigtools
+except ImportError:  # a core dependency, but not on every Python that we support
+    pybigtools = None
+
 # Values come as float64; a block at a time keeps a human chromosome at 1 GB instead of 3.
 _BLOCK = 1 << 22
 
@@ -67,12 +72,13 @@ class BigWig:
         return values
 
     def _read(self, contig: str, start: int, end: int) -> NDArray[np.float64]:
-        import pybigtools
-
         try:
             return self._reader.values(contig, start, end, fillna=0.0)
-        except pybigtools.BBIReadError as error:
-            raise _not_bigwig(self._path, str(error)) from error
+        except BaseException as error:
+            # Damaged data end in an error of pybigtools, or in a panic of its Rust code, a class without a module
+            if isinstance(error, pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
+                raise _not_bigwig(self._path, str(error)) from error
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -90,13 +96,11 @@ class BigWig:
 
 def _open(path: Path) -> tuple[Any, BinaryIO]:
     """The reader, and the open file that it reads from."""
-    try:
-        import pybigtools
-    except ImportError as error:
+    if pybigtools is None:
         raise InputError(
             f"{path}: reading bigWig needs the package pybigtools, which is not installed (it has no build for "
             "Python 3.14 yet). Install it with `pip install pybigtools`, or give the peaks as BED."
-        ) from error
+        )
     if not path.is_file():
         raise FileFormatError(f"{path}: there is no such file. Check the path; it is relative to {Path.cwd()}.")
     # An open file rather than its path: given a path, pybigtools judges by the suffix and writes to stderr.
