@@ -148,8 +148,8 @@ def _parse_exactly(path: Path, text: bytes) -> Intervals:
                 raise _wrong_columns(where, path, len(cells))
         if len(cells) != layout.n_columns:
             raise FileFormatError(
-                f"{where}: the record has {_columns(len(cells))}, the ones before have {layout.n_columns}; expected the "
-                "same number in every line. Complete the line, or remove it."
+                f"{where}: the record has {_columns(len(cells))}, the ones before have {layout.n_columns}; expected "
+                "the same number in every line. Complete the line, or remove it."
             )
         records.append(_record(where, cells, layout))
     if layout is None:
