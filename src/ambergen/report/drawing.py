@@ -57,7 +57,9 @@ def _label(spec: Operation) -> str:
             return "identity"
 
 
-def draw_architecture(architecture: dict[str, Any], space: dict[str, Any], length: int, n_tracks: int | None = None) -> str:
+def draw_architecture(
+    architecture: dict[str, Any], space: dict[str, Any], length: int, n_tracks: int | None = None
+) -> str:
     """An SVG drawing of a network.
 
     Parameters
@@ -194,7 +196,9 @@ class _Drawing:
         crowded = len(pairs) > 20
         for j, i in sorted(pairs, key=lambda pair: pair[0] - pair[1]):
             start = self.tops[j] + _place(leaving[j].index(i), len(leaving[j]), 0.35, 0.92)
-            end = self.tops[i] + _place(self.architecture.skips[i][::-1].index(j), len(self.architecture.skips[i]), 0.08, 0.65)
+            end = self.tops[i] + _place(
+                self.architecture.skips[i][::-1].index(j), len(self.architecture.skips[i]), 0.08, 0.65
+            )
             bulge = 16 + (ARCS * 1.2 - 16) * ((i - j) / max(longest, 4)) ** 0.8
             colour = operation_colour(self.architecture.operations[j], self.space.operations)
             self.parts.append(

@@ -50,3 +50,488 @@ but ``models`` may be absent; the report then leaves that part out and says so.
 ``curves``      {"model": name, "seed": number, "tracks": {track: {"fpr", "tpr", "recall", "precision"}}}
                 four lists of equal length two by two; 200 points a track are plenty
 """
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ambergen.errors import SpaceError
+from ambergen.report.drawing import draw_architecture, operation_colour, operation_label
+from ambergen.report.evidence import Evidence, Record, SearchLog, read_evidence
+from ambergen.report.figures import (
+    COLOURS,
+    MOST_NAMED_MODELS,
+    MOST_NAMED_TRACKS,
+    best_of_n_figure,
+    cost_figure,
+    curves_figure,
+    has_policy,
+    heat_map_figure,
+    models_figure,
+    operations_figure,
+    policy_figure,
+    rewards_figure,
+    tracks_figure,
+    training_figure,
+)
+from ambergen.report.sentences import (
+    METRICS,
+    count_text,
+    duration_text,
+    interval_text,
+    judgement,
+    missing,
+    names_text,
+    power_text,
+    score_text,
+    search_sentences,
+    split_sentence,
+    track_hints,
+    training_hints,
+)
+from ambergen.report.tables import (
+    TrackTable,
+    auroc_interval,
+    cost_stages,
+    flat,
+    hint_table,
+    model_rows,
+    ordered_models,
+    track_table,
+)
+
+CONTENTS = (
+    ("judgement", "Judgement"),
+    ("models", "All models"),
+    ("best-of-n", "Search or random?"),
+    ("tracks", "Track by track"),
+    ("curves", "Curves"),
+    ("search", "The search"),
+    ("winner", "The network"),
+    ("training", "Final training"),
+    ("cost", "Cost"),
+    ("provenance", "Provenance"),
+)
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write ``report.html`` into a run directory, whatever stage the run has reached.
+
+    Returns
+    -------
+    Path
+        The page. It is replaced at once or not at all.
+
+    Raises
+    ------
+    InputError
+        If there is no such directory.
+    StoreError
+        If one of its files is damaged.
+    """
+    page = render(read_evidence(run_dir))
+    path = run_dir / "report.html"
+    draft = run_dir / ".report.html.part"
+    try:
+        draft.write_text(page, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def render(evidence: Evidence) -> str:
+    """The page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("page.html.j2").render(**_context(evidence))
+
+
+def _context(evidence: Evidence) -> dict[str, Any]:
+    summary = evidence.summary
+    minimum = int(summary.get("minimum") or 10)
+    table = None if evidence.scores is None or evidence.scores.empty else track_table(evidence.scores, minimum)
+    split = summary.get("split", "test")
+    return {
+        "name": evidence.path.resolve().name,
+        "subtitle": _subtitle(evidence),
+        "contents": CONTENTS,
+        "names": names_text,
+        "colours": COLOURS,
+        "judgement": judgement(evidence),
+        "tiles": _tiles(evidence),
+        "hints": track_hints(hint_table(table), minimum) if table else [],
+        "split_sentence": split_sentence(summary),
+        "split_note": f"From the {split} split.",
+        **_models(summary),
+        **_best_of_n(summary),
+        "tracks": _tracks(table) if table else None,
+        "undefined": _undefined(summary),
+        "curves": _curves(summary),
+        "searches": _searches(evidence.searches),
+        "winners": _winners(evidence),
+        "training": _training(evidence),
+        "cost": _cost(evidence),
+        "splits": _splits(evidence),
+        "provenance": flat(evidence.provenance),
+        "command": _command(evidence),
+        "run_file": evidence.run_file,
+    }
+
+
+# ---- the top
+
+
+def _subtitle(evidence: Evidence) -> str:
+    started = next((log.started for log in evidence.searches if log.started), {})
+    words = ["Report of an architecture search"]
+    if started.get("n_tracks"):
+        tracks = "1 track" if started["n_tracks"] == 1 else f"{started['n_tracks']:,} tracks"
+        words.append(f"{tracks}, windows of {started['length']:,} bases")
+    version = (evidence.provenance.get("versions") or {}).get("ambergen")
+    if version:
+        words.append(f"ambergen {version}")
+    return " · ".join(words)
+
+
+def _tiles(evidence: Evidence) -> list[dict[str, str]]:
+    """The four numbers that a reader looks for first."""
+    tiles = []
+    models = ordered_models(evidence.summary)
+    groups = {g["group"]: g for g in evidence.summary.get("groups", [])}
+
+    def add(group: str, mean: float, text: str) -> None:
+        tiles.append({"value": score_text(mean), "text": text, "colour": COLOURS.get(group, "#8b949e")})
+
+    for group, words in (("searched", "searched model"), ("sampled", "sampled network")):
+        members = [m for m in models if m.get("group") == group]
+        if members:
+            means = [m["auroc"]["mean"] for m in members]
+            mean = groups.get(group, {}).get("auroc", {}).get("mean", sum(means) / len(means))
+            several = f"mean of {len(members)} {words}s" if len(members) > 1 else f"the {words}"
+            add(group, mean, f"mean AUROC, {several}")
+    rivals = [m for m in models if m.get("group") in ("expert", "kmer") and not missing(m["auroc"].get("mean"))]
+    if rivals:
+        best = max(rivals, key=lambda m: m["auroc"]["mean"])
+        add(best["group"], best["auroc"]["mean"], f"mean AUROC, best other kind: {best['model']}")
+    stages = cost_stages(evidence)
+    if stages:
+        text = "device time for search, training and all rivals"
+        tiles.append({"value": duration_text(sum(s for _, s in stages)), "text": text, "colour": "#8b949e"})
+    return tiles
+
+
+# ---- the comparison
+
+
+def _models(summary: Record) -> dict[str, Any]:
+    if not summary.get("models"):
+        return {"models": None}
+    by_name = [f"{m['model']}: {m['note']}" for m in ordered_models(summary) if m.get("note")]
+    with_precision = any(not missing((m.get("average_precision") or {}).get("mean")) for m in summary["models"])
+    rows = model_rows(summary)
+    sampled = [row for row in rows if row.group == "sampled" and not row.is_mean]
+    more = sampled if len(sampled) > MOST_NAMED_MODELS else []
+    return {
+        "models": [row for row in rows if row not in more],
+        "more_models": more,
+        "model_notes": [*map(str, summary.get("notes") or []), *(["; ".join(by_name) + "."] if by_name else [])],
+        "models_auroc": Markup(models_figure(summary, "auroc")),
+        "models_precision": Markup(models_figure(summary, "average_precision")) if with_precision else None,
+        "tests": [_test(t) for t in summary.get("tests") or []],
+        "spread": _spread(summary.get("spread") or {}),
+    }
+
+
+def _test(test: Record) -> dict[str, str]:
+    p, adjusted = test.get("p"), test.get("p_adjusted")
+    shown = "none" if missing(p) else _p_text(p)  # type: ignore[arg-type]
+    delta = test.get("cliffs_delta")
+    return {
+        "compared": f"{test['a']} – {test['b']}",
+        "metric": METRICS.get(test.get("metric", "auroc"), str(test.get("metric"))),
+        "difference": "–" if missing(test.get("difference")) else f"{test['difference']:+.3f}".replace("-", "−"),
+        "interval": _signed_interval(test.get("low"), test.get("high")),
+        "architectures": f"{test.get('n_a', '?')} and {test.get('n_b', '?')}",
+        "delta": "–" if missing(delta) else f"{delta:+.2f}".replace("-", "−"),
+        "p": shown if missing(adjusted) else f"{shown} (corrected {_p_text(adjusted)})",  # type: ignore[arg-type]
+        "method": str(test.get("reason") or test.get("method") or ""),
+    }
+
+
+def _p_text(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
+
+
+def _signed_interval(low: float | None, high: float | None) -> str:
+    if missing(low) or missing(high):
+        return ""
+    return f"{low:+.3f} to {high:+.3f}".replace("-", "−")
+
+
+def _spread(spread: Record) -> str:
+    seeds, architectures = spread.get("seeds_sd"), spread.get("architectures_sd")
+    sentences = []
+    if not missing(seeds) and not missing(architectures):
+        sentences.append(
+            f"Training the same network with another seed moves its mean by {seeds:.3f} (s.d.); another sampled network "
+            f"by {architectures:.3f}."
+        )
+    if not missing(spread.get("architectures_needed")) and not missing(spread.get("difference")):
+        sentences.append(
+            f"To tell a difference of {abs(spread['difference']):.3f} from chance would take about "
+            f"{spread['architectures_needed']:,.0f} architectures on either side."
+        )
+    return " ".join(sentences)
+
+
+def _best_of_n(summary: Record) -> dict[str, Any]:
+    record = summary.get("best_of_n") or {}
+    if not record.get("n"):
+        return {"best_of_n": None}
+    caption = f"Grey: expected best of n of the {record['n'][-1]} sampled networks"
+    caption += " (band: one standard deviation)." if record.get("sd") else "."
+    if not missing(record.get("search_cost")):
+        caption += " The dotted line is what one search and the training of its model cost."
+    if record.get("falls_short"):
+        share = record["cost"][-1] / record["search_cost"]
+        caption += (
+            f" The curve ends at {share:.0%} of that cost, where the shade begins: what more sampled networks would have "
+            "given is not known."
+        )
+    return {"best_of_n": Markup(best_of_n_figure(record)), "best_of_n_caption": caption}
+
+
+def _undefined(summary: Record) -> str:
+    tracks = (summary.get("tracks") or {}).get("undefined") or []
+    reasons = len(tracks) <= 3
+    texts = [f"{t['track']} ({t['reason']})" if reasons and t.get("reason") else str(t["track"]) for t in tracks]
+    return names_text(texts, 20) + "." if texts else ""
+
+
+def _tracks(table: TrackTable) -> dict[str, Any]:
+    own = table.own
+    assert own is not None
+    named = len(table.counts) <= MOST_NAMED_TRACKS
+    caption = (
+        "AUROC on every track, the best of the searched model on top. Its line is the 95% interval that the number of "
+        "positive and negative windows allows (Hanley and McNeil)"
+        if named
+        else "Left: AUROC of every model, tracks sorted by score for each line. Right: difference on every track"
+    )
+    if named and len(table.low):
+        caption += "; the grey bar goes from the worst to the best of the sampled networks"
+    columns = [c for c, group in table.groups.items() if c != own and group != "ensemble"]
+    low, high = auroc_interval(
+        table.auroc[own].to_numpy(), table.counts["positives"].to_numpy(), table.counts["negatives"].to_numpy()
+    )
+    rows = []
+    for k, (track, counts) in enumerate(table.counts.iterrows()):
+        p, n, used = int(counts["positives"]), int(counts["negatives"]), bool(counts["used"])
+        auroc = table.auroc.iloc[k]
+        rows.append(
+            [
+                str(track),
+                f"{p:,}",
+                f"{p / max(p + n, 1):.2%}",
+                score_text(float(auroc[own])) if used else "left out",
+                interval_text(low[k], high[k]) if used else "",
+                *(score_text(float(auroc[c])) if used else "" for c in columns),
+                score_text(float(table.average_precision.iloc[k][own])) if used else "",
+            ]
+        )
+    return {
+        "svg": Markup(tracks_figure(table)) if table.counts["used"].any() else Markup(""),
+        "caption": caption + ".",
+        "headings": ["track", "positives", "share positive", own, "95% interval", *columns, "average precision"],
+        "own": own,
+        "rows": rows,
+    }
+
+
+def _curves(summary: Record) -> dict[str, Any] | None:
+    curves = summary.get("curves") or {}
+    if not curves.get("tracks"):
+        return None
+    n = len(curves["tracks"])
+    seed = "" if curves.get("seed") is None else f", seed {curves['seed']}"
+    lines = "A thin line is a track" if n > 1 else "The curve is that of the one track"
+    return {
+        "svg": Markup(curves_figure(curves)),
+        "caption": f"{curves.get('model', 'searched')}{seed}. {lines}. A ROC curve is good in the upper left corner, a "
+        "precision–recall curve in the upper right one.",
+    }
+
+
+# ---- the search
+
+
+def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
+    if not searches:
+        return None
+    started = searches[0].started
+    space = started.get("space") or {}
+    operations = list(space.get("operations") or [])
+    several = len(searches) > 1
+    sentences = [" ".join(search_sentences(log)) for log in searches]
+    policy = has_policy(searches)
+    if policy and not operations:
+        operations = [f"operation {k}" for k in range(len(_first_probability(searches)[0]))]
+    scored = any(not missing(t.get("score")) for log in searches for t in log.trials)
+    splits = sorted({str(t.get("split", "search")) for log in searches for t in log.trials}) or ["search"]
+    finalists = [
+        f | {"number": log.number, "winner": log.finished.get("winner")} for log in searches for f in log.finalists
+    ]
+    return {
+        "several": several,
+        "about": _about_search(searches),
+        "sentences": [
+            f"Search {log.number + 1}: {s}" if several else s for log, s in zip(searches, sentences, strict=True)
+        ],
+        "rewards": Markup(rewards_figure(searches)) if scored else None,
+        "reward_note": f"From the {names_text(splits)} split, which neither trains nor compares models.",
+        "operations": Markup(operations_figure(searches, operations)) if policy else None,
+        "heat_map": Markup(heat_map_figure(searches, operations)) if policy else None,
+        "policy": Markup(policy_figure(searches)) if policy else None,
+        "legend": [_key(o, operations) for o in operations],
+        "even": f"{1 / len(operations):.2f}" if operations else "",
+        "highest_entropy": f"{math.log(len(operations)):.2f} where every operation is as likely" if operations else "",
+        "band": f"; lines are means over {len(searches)} searches, bands their standard deviation" if several else "",
+        "no_policy": "This search has no controller with probabilities to show."
+        if any(log.trials for log in searches)
+        else "The search has not finished its first step.",
+        "finalist_split": names_text(sorted({str(f.get("split", "selection")) for f in finalists})),
+        "finalists": [
+            {
+                "search": f["number"] + 1,
+                "id": str(f.get("id", "")),
+                "winner": f.get("id") == f["winner"],
+                "shared": score_text(f.get("shared_score")),
+                "alone": score_text(f.get("stand_alone_score")),
+                "operations": [_key(o, operations) for o in (f.get("architecture") or {}).get("operations", [])],
+            }
+            for f in finalists
+        ],
+    }
+
+
+def _key(name: str, operations: list[str]) -> dict[str, str]:
+    return {"label": operation_label(name), "colour": operation_colour(name, operations)}
+
+
+def _first_probability(searches: tuple[SearchLog, ...]) -> list[list[float]]:
+    return next(s["operation_probability"] for log in searches for s in log.steps if s.get("operation_probability"))
+
+
+def _about_search(searches: tuple[SearchLog, ...]) -> str:
+    started = searches[0].started
+    words = "One search" if len(searches) == 1 else f"{len(searches)} independent searches"
+    words += f" by the method “{started['method']}”" if started.get("method") else ""
+    words += (
+        f", with a budget of {started['budget']}" + (" each" if len(searches) > 1 else "")
+        if started.get("budget")
+        else ""
+    )
+    sentences = [words + "."]
+    space = started.get("space") or {}
+    if space.get("layers") and started.get("architectures"):
+        sentences.append(
+            f"The space has {space['layers']} layers with a choice of {len(space.get('operations', []))} operations and "
+            f"{power_text(str(started['architectures']))} networks in all."
+        )
+    if started.get("supernet_parameters"):
+        sentences.append(f"Candidates share {count_text(started['supernet_parameters'])} weights.")
+    unfinished = [log.number + 1 for log in searches if not log.finished]
+    if unfinished:
+        which = "It has" if len(searches) == 1 else f"Number {names_text([str(n) for n in unfinished])} has"
+        sentences.append(f"{which} not finished: the same command continues.")
+    return " ".join(sentences)
+
+
+def _winners(evidence: Evidence) -> list[dict[str, Any]]:
+    winners = []
+    for log in evidence.searches:
+        architecture, space = log.finished.get("architecture"), log.started.get("space")
+        if not architecture or not space:
+            continue
+        try:
+            svg = draw_architecture(architecture, space, int(log.started["length"]), log.started.get("n_tracks"))
+        except SpaceError:  # of a kind of space that this drawing does not know
+            continue
+        winners.append({"svg": Markup(svg), "caption": _winner_caption(log, evidence.summary, len(evidence.searches))})
+    return winners
+
+
+def _winner_caption(log: SearchLog, summary: Record, n_searches: int) -> str:
+    architecture = log.finished["architecture"]
+    n_skips = sum(map(len, architecture["skips"]))
+    words = f"Network {log.finished.get('winner', '')}"
+    words += f", the winner of search {log.number + 1}" if n_searches > 1 else ""
+    model = next((m for m in summary.get("models", []) if m.get("architecture") == log.finished.get("winner")), {})
+    if not missing(model.get("parameters")):
+        words += f": {count_text(model['parameters'])} parameters"
+        if not missing(model.get("multiply_adds")):
+            words += f", {count_text(model['multiply_adds'])} multiply-adds a window"
+    arcs = "skip connection" if n_skips == 1 else "skip connections"
+    return (
+        f"{words}. The sequence enters on top. Numbers behind an operation are its width in bases, and the distance of "
+        f"its taps where it is dilated. {n_skips or 'No'} {arcs}"
+        + (": an arc adds the output of the layer where it starts, whose colour it has." if n_skips else ".")
+        + " Layers are counted from 1 here and from 0 in files."
+    )
+
+
+# ---- training, cost, provenance
+
+
+def _training(evidence: Evidence) -> dict[str, Any] | None:
+    if not any(evidence.histories.values()):
+        return None
+    groups = {str(m.get("architecture")): str(m.get("group")) for m in evidence.summary.get("models", [])}
+    for log in evidence.searches:
+        if log.finished.get("winner"):
+            groups.setdefault(log.finished["winner"], "searched")
+    return {"svg": Markup(training_figure(evidence.histories, groups)), "hints": training_hints(evidence)}
+
+
+def _cost(evidence: Evidence) -> dict[str, Any] | None:
+    stages = cost_stages(evidence)
+    if not stages:
+        return None
+    return {"svg": Markup(cost_figure(stages)), "total": duration_text(sum(seconds for _, seconds in stages))}
+
+
+def _splits(evidence: Evidence) -> list[tuple[str, str]]:
+    """Which split every kind of number is from, with its contigs where they are on record."""
+    known = evidence.provenance.get("splits") or {}
+
+    def name(split: str) -> str:
+        record = known.get(split)
+        if not isinstance(record, dict):
+            return split
+        contigs = [str(c) for c in record.get("contigs") or []]
+        parts = [f"{record['windows']:,} windows"] if isinstance(record.get("windows"), int) else []
+        parts += [f"contigs {names_text(contigs)}" if len(contigs) > 1 else f"contig {contigs[0]}"] if contigs else []
+        return f"{split} ({'; '.join(parts)})" if parts else split
+
+    return [
+        ("weights of all models", name("train")),
+        ("rewards of candidates", name("search")),
+        ("choice among finalists, epoch that is kept, settings of rivals", name("selection")),
+        ("comparison, tracks, curves", name(evidence.summary.get("split", "test"))),
+    ]
+
+
+def _command(evidence: Evidence) -> str:
+    command = evidence.provenance.get("command")
+    if isinstance(command, list):
+        return shlex.join(map(str, command))
+    return str(command) if command else "ambergen run run.yaml"

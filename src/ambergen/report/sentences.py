@@ -46,7 +46,7 @@ def count_text(value: float | None) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """3.1 s, 2 min 10 s, 4 h 05 min, 3 d 2 h."""
+    """3.1 s, 2 min 10 s, 44 min, 4 h 05 min, 3 d 2 h."""
     if missing(seconds):
         return "–"
     value = float(seconds)  # type: ignore[arg-type]
@@ -55,9 +55,11 @@ def duration_text(seconds: float | None) -> str:
     whole = round(value)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
+    if whole < 600:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(value / 60)
+    if minutes < 60:
+        return f"{minutes} min"
     if minutes < 24 * 60:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     hours = round(value / 3600)
@@ -147,7 +149,9 @@ def track_hints(table: pd.DataFrame, minimum: int) -> list[Hint]:
         ),
     ]
     return [
-        Hint(heading, advice, tuple(map(str, table.index[mask.to_numpy()]))) for mask, heading, advice in cases if mask.any()
+        Hint(heading, advice, tuple(map(str, table.index[mask.to_numpy()])))
+        for mask, heading, advice in cases
+        if mask.any()
     ]
 
 
@@ -227,5 +231,8 @@ def split_sentence(summary: Record) -> str:
         words.append(f"means are over {used:,} of {n:,} tracks" if used != n else f"means are over all {n:,} tracks")
     interval = summary.get("interval") or {}
     if interval:
-        words.append(f"intervals are {interval.get('level', 0.95):.0%}" + (f", {interval['method']}" if interval.get("method") else ""))
+        words.append(
+            f"intervals are {interval.get('level', 0.95):.0%}"
+            + (f", {interval['method']}" if interval.get("method") else "")
+        )
     return "; ".join(words) + "."

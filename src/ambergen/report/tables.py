@@ -89,7 +89,9 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     """First column to the left, the others to the right, a rule under the header."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
@@ -201,7 +203,9 @@ def track_table(scores: pd.DataFrame, minimum: int) -> TrackTable:
     auroc = by_column["auroc"].unstack("column")[list(columns)]
     precision = by_column["average_precision"].unstack("column")[list(columns)]
     own = next(iter(columns))
-    ranking = auroc[own].where(counts["used"].reindex(auroc.index)).sort_values(ascending=False, na_position="last").index
+    ranking = (
+        auroc[own].where(counts["used"].reindex(auroc.index)).sort_values(ascending=False, na_position="last").index
+    )
     sampled = long[long["group"] == "sampled"].groupby(["architecture", "track"])["auroc"].mean()
     return TrackTable(
         counts=counts.loc[ranking],
@@ -294,7 +298,9 @@ def _seconds(event: Record) -> float:
 def flat(record: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Nested values as (dotted name, text) pairs."""
     if isinstance(record, dict):
-        return [pair for key, value in record.items() for pair in flat(value, f"{prefix}.{key}" if prefix else str(key))]
+        return [
+            pair for key, value in record.items() for pair in flat(value, f"{prefix}.{key}" if prefix else str(key))
+        ]
     if isinstance(record, list):
         plain = [v for v in record if not isinstance(v, dict | list)]
         if len(plain) == len(record):
