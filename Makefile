@@ -28,13 +28,13 @@ benchmark: $(VENV)/.installed
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:
-	rm -rf $(VENV) $(DOCS_VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) .cache site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests scripts benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # pip 25.1 is the first that reads dependency groups.
 $(VENV)/.created:
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
-		echo "ambergen needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not one of them." >&2; \
+		echo "ambergen needs Python 3.11, 3.12 or 3.13, and $(or $(PYTHON),what is on the PATH) is not one of them." >&2; \
 		echo "Install one, or name one that is not on the PATH: make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv." >&2; exit 1; }
