@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ class Cake:
     layers: int
     sizes: tuple[int, ...] = (3, 2, 1)
     cream: Literal["sweet", "sour"] = "sweet"
-    time: Budget = Budget(60, "seconds")
+    time: Budget = field(default_factory=lambda: Budget(60, "seconds"))
     share: float | Literal["all"] = 0.5
 
     def __post_init__(self) -> None:
@@ -45,7 +45,9 @@ def test_document__knows_the_line_of_every_key() -> None:
 
 
 keys = st.text("abcdef", min_size=1, max_size=4)
-trees = st.dictionaries(keys, st.recursive(st.integers() | st.booleans(), lambda t: st.lists(t) | st.dictionaries(keys, t)))
+trees = st.dictionaries(
+    keys, st.recursive(st.integers() | st.booleans(), lambda t: st.lists(t) | st.dictionaries(keys, t))
+)
 
 
 @given(trees)
@@ -143,7 +145,7 @@ def test_validate__tells_what_a_section_holds_when_it_is_none() -> None:
 
 
 def test_build__adds_the_place_to_what_a_dataclass_refuses() -> None:
-    with pytest.raises(ConfigError, match=r"a\.yaml, line 1, cake: layers is 0; expected at least 1"):
+    with pytest.raises(ConfigError, match=r"a\.yaml, line 1, cake.layers: layers is 0; expected at least 1"):
         cake("cake: {layers: 0}")
 
 

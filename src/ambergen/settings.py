@@ -10,12 +10,11 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, create_model
@@ -24,6 +23,7 @@ from ambergen.budgets import Budget
 from ambergen.errors import AmbergenError, ConfigError
 
 Key = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -252,18 +252,24 @@ def _budget(value: Any) -> Any:
 BudgetText = typing.Annotated[Budget, BeforeValidator(_budget), PlainSerializer(str)]
 
 
-@cache
-def model_of(kind: type, partial: bool = False, extra: tuple[tuple[str, Any, Any], ...] = ()) -> type[BaseModel]:
+Presets = Mapping[type, Callable[[str], Any]]
+"""For a dataclass, what makes the instance that a preset's name stands for."""
+
+
+def model_of(kind: type, presets: Presets | None = None, **extra: tuple[Any, Any]) -> type[BaseModel]:
     """A pydantic model with the fields, types and defaults of the dataclass `kind`, that refuses unknown keys.
 
-    partial : no field is required, and `given` tells those that the user wrote (to replace values of a preset)
-    extra : further fields (name, type, default)
+    Parameters
+    ----------
+    presets : where given, no field is required and the dataclasses named here have the further key ``preset``: a model
+        for `updated`. Else one for `build`
+    extra : further fields, name=(type, default)
     """
     hints = typing.get_type_hints(kind)
     definitions: dict[str, Any] = {}
     for f in fields(kind):
-        annotation = _annotation(hints[f.name])
-        if partial:
+        annotation = _annotation(hints[f.name], presets)
+        if presets is not None:
             definitions[f.name] = (annotation, None)
         elif f.default is not MISSING:
             definitions[f.name] = (annotation, f.default)
@@ -271,23 +277,24 @@ def model_of(kind: type, partial: bool = False, extra: tuple[tuple[str, Any, Any
             definitions[f.name] = (annotation, Field(default_factory=f.default_factory))
         else:
             definitions[f.name] = (annotation, ...)
-    for name, annotation, default in extra:
-        definitions[name] = (annotation, default)
-    return create_model(kind.__name__, __config__=_SETTINGS, **definitions)
+    if presets is not None and kind in presets:
+        definitions["preset"] = (str, None)
+    return create_model(kind.__name__, __config__=_SETTINGS, **definitions, **extra)
 
 
-def _annotation(hint: Any) -> Any:
+def _annotation(hint: Any, presets: Presets | None) -> Any:
     """The type hint with dataclasses replaced by their models, and one item allowed for a tuple of one."""
     if hint is Budget:
         return BudgetText
-    if is_dataclass(hint):
-        return model_of(hint)  # type: ignore[arg-type]
+    if isinstance(hint, type) and is_dataclass(hint):
+        return model_of(hint, presets)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        inner = tuple(_annotation(a) for a in arguments)
+        inner = tuple(_annotation(a, presets) for a in arguments)
         return typing.Union[inner]  # noqa: UP007 - built at run time
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
-        return typing.Annotated[types.GenericAlias(tuple, (_annotation(arguments[0]), ...)), BeforeValidator(_listed)]
+        listed = types.GenericAlias(tuple, (_annotation(arguments[0], presets), ...))
+        return typing.Annotated[listed, BeforeValidator(_listed)]
     return hint
 
 
@@ -295,12 +302,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | int | float) else value
 
 
-def given(model: BaseModel) -> dict[str, Any]:
-    """The fields that the user wrote, nested models as dataclass-free values."""
-    return {name: getattr(model, name) for name in model.__class__.model_fields if name in model.model_fields_set}
-
-
-def validate(document: Document, model: type[BaseModel]) -> BaseModel:
+def validate(document: Document, model: type[M]) -> M:
     """The document's tree as `model`.
 
     Raises
@@ -391,7 +393,40 @@ def build(document: Document, key: Key, kind: type, values: Mapping[str, Any]) -
     try:
         return kind(**plain)
     except (AmbergenError, ValueError) as error:
-        raise ConfigError(f"{document.source}, {document.where(key)}: {error}") from error
+        raise ConfigError(f"{document.source}, {place(document, key, values, error)}: {error}") from error
+
+
+def updated(document: Document, key: Key, base: Any, model: BaseModel, presets: Presets) -> Any:
+    """The dataclass `base`, or the preset that `model` names instead, with the values that the user wrote.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset, or the dataclass finds the values impossible together.
+    """
+    written = {name: getattr(model, name) for name in type(model).model_fields if name in model.model_fields_set}
+    try:
+        if "preset" in written:
+            base = presets[type(base)](written["preset"])
+        names = {f.name for f in fields(base)}
+        changes = {
+            name: updated(document, (*key, name), getattr(base, name), value, presets)
+            if isinstance(value, BaseModel)
+            else value
+            for name, value in written.items()
+            if name in names
+        }
+        return replace(base, **changes)
+    except (AmbergenError, ValueError) as error:
+        if isinstance(error, ConfigError) and str(error).startswith(str(document.source)):
+            raise
+        raise ConfigError(f"{document.source}, {place(document, key, written, error)}: {error}") from error
+
+
+def place(document: Document, key: Key, names: Iterable[str], error: Exception) -> str:
+    """Where to mend `error`, which a part raised for the section `key`: at the key that it speaks of first."""
+    found = [(match.start(), name) for name in names if (match := re.search(rf"\b{re.escape(name)}\b", str(error)))]
+    return document.where((*key, min(found)[1]) if found else key)
 
 
 def _unwrap(document: Document, key: Key, hint: Any, value: Any) -> Any:
