@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import Conv, Linear, TrackNetwork
+from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork
 
 _FILTERS, _KERNEL, _POOL, _UNITS, _HIDDEN = 320, 26, 13, 320, 925
 
@@ -30,14 +30,14 @@ class DanQ(TrackNetwork):
             Conv(n_symbols, filters, _KERNEL, bias=True, padding="valid"),
             nn.ReLU(),
             nn.MaxPool2d((1, _POOL)),
-            nn.Dropout(0.2),
+            Dropout(0.2),
         )
         self.recurrent = nn.LSTM(filters, units, batch_first=True, bidirectional=True)
         for name, parameter in self.recurrent.named_parameters():
             if name.startswith("bias_hh"):
                 nn.init.zeros_(parameter)
                 parameter.requires_grad_(False)
-        self.dropout = nn.Dropout(0.5)
+        self.dropout = Dropout(0.5)
         self.dense = Linear(2 * units * positions, hidden)
         self.activation = nn.ReLU()
         self.output = Linear(hidden, n_tracks)

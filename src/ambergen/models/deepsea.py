@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import Conv, Linear, TrackNetwork
+from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork
 
 _KERNEL, _POOL = 8, 4
 _FILTERS, _HIDDEN = (320, 480, 960), 925
@@ -46,7 +46,7 @@ class DeepSEA(TrackNetwork):
             if stage < 2:
                 layers.append(nn.MaxPool2d((1, _POOL)))
                 positions //= _POOL
-            layers.append(nn.Dropout(_DROPOUT[stage]))
+            layers.append(Dropout(_DROPOUT[stage]))
             c_in = c_out
         self.features = nn.Sequential(*layers)
         self.dense = Linear(c_in * positions, hidden)

@@ -141,6 +141,33 @@ class Linear(nn.Linear):
         return F.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
 
 
+class Dropout(nn.Module):
+    """Dropout; on a CPU from random bytes, which is about three times faster than a Bernoulli draw a value.
+
+    There the rate is rounded to a multiple of 1/256, and the values that are kept are scaled by that rate exactly.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        dropped = round(self.rate * 256)
+        if not x.is_cpu or not 0 < dropped < 256:
+            return F.dropout(x, self.rate)
+        n = x.numel()
+        words = torch.empty(-(-n // 8), dtype=torch.int64).random_(-(2**63), None)
+        kept = (words.view(torch.uint8)[:n] >= dropped).to(x.dtype).mul_(256 / (256 - dropped))
+        if not (x.is_contiguous() or x.is_contiguous(memory_format=CHANNELS_LAST)):
+            return x * kept.view(x.shape)
+        return x * kept.as_strided(x.shape, x.stride())
+
+
 class TrackNetwork(nn.Module):
     """What training needs of a network: one-hot (batch, n_symbols, length) -> logits (batch, n_tracks), float32."""
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import BatchNorm, Conv, Linear, MaxPoolReduce, TrackNetwork
+from ambergen.models.layers import BatchNorm, Conv, Dropout, Linear, MaxPoolReduce, TrackNetwork
 from ambergen.models.operations import make_operation
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.operations import operation
@@ -45,10 +45,10 @@ class Head(nn.Module):
     def __init__(self, space: Space, channels: int, length: int, n_tracks: int, second_dropout: bool) -> None:
         super().__init__()
         self.average = space.head == "gap"
-        self.dropout = nn.Dropout(space.head_dropout)
+        self.dropout = Dropout(space.head_dropout)
         self.dense = Linear(channels if self.average else channels * length, space.hidden)
         self.activation = nn.ReLU()
-        self.dense_dropout = nn.Dropout(space.head_dropout) if second_dropout else nn.Identity()
+        self.dense_dropout = Dropout(space.head_dropout) if second_dropout else nn.Identity()
         self.output = Linear(space.hidden, n_tracks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class Network(TrackNetwork):
         )
         # The first layer has no skip sum and so no norm after it.
         self.norms = nn.ModuleList(BatchNorm(widths[s]) if i else nn.Identity() for i, s in enumerate(stages))
-        self.dropouts = nn.ModuleList(nn.Dropout(space.dropout) for _ in stages)
+        self.dropouts = nn.ModuleList(Dropout(space.dropout) for _ in stages)
         self.reductions = nn.ModuleList(
             nn.ModuleDict(
                 {str(j): Reduction(widths[s], widths[s + 1], lengths[s], space.pool_first) for j in sorted(sources)}
