@@ -15,10 +15,12 @@ from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.presets import preset
 from ambergen.spaces.space import Space
 
-NAMES = (
-    "ABF1 REB1 RAP1 CBF1 GCN4 MCM1 STE12 SWI4 MBP1 FKH1 FKH2 LEU3 PHO4 HSF1 MSN2 GAL4 TBP SUA7 HAP5 INO4 UME6 SUM1 "
-    "XBP1 ORC1"
-).split()
+# fmt: off
+NAMES = [
+    "ABF1", "REB1", "RAP1", "CBF1", "GCN4", "MCM1", "STE12", "SWI4", "MBP1", "FKH1", "FKH2", "LEU3",
+    "PHO4", "HSF1", "MSN2", "GAL4", "TBP", "SUA7", "HAP5", "INO4", "UME6", "SUM1", "XBP1", "ORC1",
+]
+# fmt: on
 
 WriteRun = Callable[..., Path]
 

@@ -124,9 +124,7 @@ class _Drawing:
             y = self._reduction(y, stage)
         top = y + GAP / 2
         bottom = top + len(layers) * (HEIGHT + GAP) + GAP / 2
-        self.parts.append(
-            f'<rect x="4" y="{top:g}" width="{LEFT + BOX + ARCS - 8:g}" height="{bottom - top:g}" rx="6" fill="{BAND}"/>'
-        )
+        self._rect(4, top, LEFT + BOX + ARCS - 8, bottom - top, 6, BAND)
         middle = (top + bottom) / 2
         self._text(14, middle - 3, f"{self.space.widths[stage]:,} × {self.lengths[stage]:,}", 12, INK, weight=600)
         self._text(14, middle + 11, "channels × positions", 8.5, FAINT)
@@ -141,11 +139,9 @@ class _Drawing:
         colour = operation_colour(name, self.space.operations)
         self.tops.append(y)
         self._wire(y - GAP, y)
-        dashed = ' stroke-dasharray="4 3"' if name == "identity" else ""
-        self.parts.append(
-            f'<rect x="{LEFT:g}" y="{y:g}" width="{BOX:g}" height="{HEIGHT:g}" rx="5" fill="#fff" stroke="{colour}" '
-            f'stroke-width="1.4"{dashed}/><rect x="{LEFT:g}" y="{y:g}" width="24" height="{HEIGHT:g}" rx="5" fill="{colour}"/>'
-        )
+        outline = f'stroke="{colour}" stroke-width="1.4"' + (' stroke-dasharray="4 3"' if name == "identity" else "")
+        self._rect(LEFT, y, BOX, HEIGHT, 5, "#fff", outline)
+        self._rect(LEFT, y, 24, HEIGHT, 5, colour)
         self._text(LEFT + 12, y + HEIGHT / 2 + 4, str(layer + 1), 11, _on(colour), anchor="middle", weight=600)
         self._text(LEFT + 33, y + HEIGHT / 2 + 4, operation_label(name), 11.5, INK)
 
@@ -154,18 +150,15 @@ class _Drawing:
         top, bottom = y + GAP / 2, y + GAP / 2 + REDUCTION - GAP
         middle = LEFT + BOX / 2
         self._wire(y, top)
-        self.parts.append(
-            f'<path d="M{middle - 62:g} {top:g}H{middle + 62:g}L{middle + 40:g} {bottom:g}H{middle - 40:g}Z" fill="#e3e8ee"/>'
-        )
+        funnel = f"M{middle - 62:g} {top:g}H{middle + 62:g}L{middle + 40:g} {bottom:g}H{middle - 40:g}Z"
+        self.parts.append(f'<path d="{funnel}" fill="#e3e8ee"/>')
         self._text(middle, (top + bottom) / 2 + 3.5, "length ÷ 4, channels × 2", 9, FAINT, anchor="middle")
         self._wire(bottom, bottom + GAP)
         return bottom
 
     def _plain_box(self, y: float, text: str, detail: str = "") -> float:
         self._wire(y - GAP, y)
-        self.parts.append(
-            f'<rect x="{LEFT:g}" y="{y:g}" width="{BOX:g}" height="{HEIGHT - 4:g}" rx="5" fill="#fff" stroke="#b6bec8"/>'
-        )
+        self._rect(LEFT, y, BOX, HEIGHT - 4, 5, "#fff", 'stroke="#b6bec8"')
         self._text(LEFT + BOX / 2, y + HEIGHT / 2 + 2, text, 10.5, INK, anchor="middle")
         if detail:
             self._text(LEFT + BOX + 8, y + HEIGHT / 2 + 2, detail, 9, FAINT)
@@ -183,7 +176,7 @@ class _Drawing:
     def _end(self, y: float, text: str, first: bool) -> float:
         if not first:
             self._wire(y - GAP, y)
-        self.parts.append(f'<rect x="{LEFT:g}" y="{y:g}" width="{BOX:g}" height="24" rx="12" fill="{INK}"/>')
+        self._rect(LEFT, y, BOX, 24, 12, INK)
         self._text(LEFT + BOX / 2, y + 16, text, 11, "#fff", anchor="middle")
         return y + 24
 
@@ -201,16 +194,25 @@ class _Drawing:
             )
             bulge = 16 + (ARCS * 1.2 - 16) * ((i - j) / max(longest, 4)) ** 0.8
             colour = operation_colour(self.architecture.operations[j], self.space.operations)
+            ease = right + bulge
+            curve = f"M{right:g} {start:.1f}C{ease:.1f} {start:.1f} {ease:.1f} {end:.1f} {right + 5:g} {end:.1f}"
+            weight = "1.1" if crowded else "1.6"
             self.parts.append(
-                f'<path d="M{right:g} {start:.1f}C{right + bulge:.1f} {start:.1f} {right + bulge:.1f} {end:.1f} '
-                f'{right + 5:g} {end:.1f}" fill="none" stroke="{colour}" stroke-width="{1.1 if crowded else 1.6}" '
-                f'stroke-opacity="{0.75 if crowded else 0.9}"><title>layer {j + 1} is added after layer {i + 1}</title></path>'
+                f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{weight}" stroke-opacity="0.8">'
+                f"<title>layer {j + 1} is added after layer {i + 1}</title></path>"
                 f'<path d="M{right:g} {end:.1f}l6 -2.6v5.2z" fill="{colour}"/>'
             )
 
     def _wire(self, start: float, end: float) -> None:
         x = LEFT + BOX / 2
         self.parts.append(f'<path d="M{x:g} {start:g}V{end:g}" stroke="{ARC}" stroke-width="1.4"/>')
+
+    def _rect(
+        self, x: float, y: float, width: float, height: float, radius: float, fill: str, outline: str = ""
+    ) -> None:
+        self.parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" fill="{fill}" {outline}/>'
+        )
 
     def _text(
         self, x: float, y: float, text: str, size: float, colour: str, anchor: str = "start", weight: int = 400

@@ -1,4 +1,4 @@
-"""Figures of the report: data in, one inline ``<svg>`` element out. Matplotlib's objects are used, never pyplot's state.
+"""Figures of the report: data in, one inline ``<svg>`` element out. Matplotlib's objects, never pyplot's state.
 
 Text stays text, so that the page's own font is used, words can be searched and the file stays small.
 """
@@ -21,7 +21,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ambergen.report.drawing import INK, operation_colour, operation_label
 from ambergen.report.evidence import Record, SearchLog
-from ambergen.report.sentences import METRICS, duration_text, missing
+from ambergen.report.sentences import METRICS, duration_text, known
 from ambergen.report.tables import GROUPS, TrackTable, auroc_interval, ordered_models
 
 # Okabe and Ito's colours; groups differ in shape as well, so that grey prints and colour-blind eyes tell them apart.
@@ -38,7 +38,7 @@ MOST_NAMED_MODELS = 12
 MOST_STEPS = 80
 MOST_THIN_LINES = 100
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ambergen",
     "font.size": 8.5,
@@ -70,7 +70,7 @@ _STYLE: dict[str, Any] = {
 
 def models_figure(summary: Record, metric: str) -> str:
     """Mean score of every model with its interval; sampled models share one row when there are many."""
-    models = [m for m in ordered_models(summary) if not missing((m.get(metric) or {}).get("mean"))]
+    models = [m for m in ordered_models(summary) if known((m.get(metric) or {}).get("mean"))]
     sampled = [m for m in models if m["group"] == "sampled"]
     together = len(sampled) > MOST_NAMED_MODELS
     rows: list[tuple[str, str, list[Record]]] = []
@@ -87,7 +87,7 @@ def models_figure(summary: Record, metric: str) -> str:
             colour = COLOURS.get(group, INK)
             if len(scores) == 1:
                 low, high = scores[0].get("low"), scores[0].get("high")
-                if not missing(low) and not missing(high):
+                if known(low) and known(high):
                     axes.hlines(y, low, high, color=colour, linewidth=1.6)
                 axes.plot(scores[0]["mean"], y, MARKERS.get(group, "o"), color=colour, markersize=6)
             else:
@@ -135,15 +135,15 @@ def best_of_n_figure(record: Record) -> str:
                 fontsize=8,
             )
         searched, price = record.get("searched"), record.get("search_cost")
-        if not missing(searched):
+        if known(searched):
             axes.axhline(searched, color=COLOURS["searched"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-            if missing(price):
+            if not known(price):
                 axes.annotate(
                     "searched", (cost[0], searched), (0, 4), textcoords="offset points", color=COLOURS["searched"]
                 )
-        if not missing(price):
+        if known(price):
             axes.axvline(price, color=MUTED, linewidth=0.9, linestyle=":")
-            if not missing(searched):
+            if known(searched):
                 axes.plot(
                     price,
                     searched,
@@ -154,7 +154,7 @@ def best_of_n_figure(record: Record) -> str:
                 )
             if record.get("falls_short") and len(cost):
                 axes.axvspan(cost[-1], price, color="#f0f2f4", linewidth=0, zorder=0)
-        high = max([cost[-1], *([] if missing(price) else [price])])
+        high = max([cost[-1], *([] if not known(price) else [price])])
         axes.set_xlim(0, high * 1.08)
         axes.margins(y=0.15)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _tick(v) if record.get("cost") else f"{v:.0f}"))
@@ -224,8 +224,8 @@ def _track_lines(table: TrackTable, used: np.ndarray) -> str:
             repeats[group] = repeats.get(group, 0) + 1
             values = np.sort(auroc[column].dropna().to_numpy())[::-1]
             axes.plot(
-                np.arange(1, len(values) + 1), values, color=COLOURS.get(group, INK), linestyle=dash, label=_short(column, 24),
-                linewidth=2 if column == own else 1.2,
+                np.arange(1, len(values) + 1), values, color=COLOURS.get(group, INK), linestyle=dash,
+                linewidth=2 if column == own else 1.2, label=_short(column, 24),
             )  # fmt: skip
         axes.axhline(0.5, color=INK, linewidth=0.8)
         axes.set_xlim(1, len(auroc))
@@ -280,7 +280,7 @@ def _rising(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndar
 
 def rewards_figure(searches: Sequence[SearchLog]) -> str:
     """Reward of every trial over the steps, with the mean of recent trials and the best so far."""
-    shown = [s for s in searches if any(not missing(t.get("score")) for t in s.trials)]
+    shown = [s for s in searches if any(known(t.get("score")) for t in s.trials)]
     with matplotlib.rc_context(_STYLE):
         figure = Figure(
             figsize=(WIDTH, 2.9 if len(shown) == 1 else 1.75 * ((len(shown) + 1) // 2) + 0.5), layout="constrained"
@@ -288,7 +288,7 @@ def rewards_figure(searches: Sequence[SearchLog]) -> str:
         columns = 1 if len(shown) == 1 else 2
         grid = figure.subplots((len(shown) + columns - 1) // columns, columns, squeeze=False, sharex=True, sharey=True)
         for axes, log in zip(grid.flat, shown, strict=False):
-            trials = [t for t in log.trials if not missing(t.get("score"))]
+            trials = [t for t in log.trials if known(t.get("score"))]
             at = _spread_over_steps(np.array([t.get("step", t["trial"]) for t in trials], float))
             score = np.array([t["score"] for t in trials], float)
             # thousands of vector points would outweigh the page; as pixels they weigh the same however many
@@ -326,10 +326,10 @@ def policy_figure(searches: Sequence[SearchLog]) -> str:
         figure = Figure(figsize=(WIDTH, 2.1), layout="constrained")
         for axes, (key, label) in zip(figure.subplots(1, 2), panels, strict=True):
             for k, log in enumerate(searches):
-                known = [(s["step"], s[key]) for s in log.steps if not missing(s.get(key))]
-                if known:
+                points = [(s["step"], s[key]) for s in log.steps if known(s.get(key))]
+                if points:
                     axes.plot(
-                        *zip(*known, strict=True),
+                        *zip(*points, strict=True),
                         color=_LINES[k % 5],
                         linestyle=_DASHES[k // 5 % 4],
                         label=f"search {log.number + 1}",
@@ -459,10 +459,10 @@ def training_figure(histories: dict[tuple[str, str], list[Record]], groups: dict
         order = sorted(histories.items(), key=lambda item: groups.get(item[0][0]) == "searched")
         for (architecture, _), epochs in order:
             group = groups.get(architecture, "sampled")
-            known = [(e["epoch"], e["selection_auroc"]) for e in epochs if not missing(e.get("selection_auroc"))]
-            if not known:
+            points = [(e["epoch"], e["selection_auroc"]) for e in epochs if known(e.get("selection_auroc"))]
+            if not points:
                 continue
-            x, y = zip(*known, strict=True)
+            x, y = zip(*points, strict=True)
             own = group == "searched"
             label = None if group in named else GROUPS.get(group, group)
             named.add(group)
@@ -533,7 +533,7 @@ class _ScaledLocator(MaxNLocator):
         self.unit = unit
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        return super().tick_values(vmin / self.unit, vmax / self.unit) * self.unit
+        return np.asarray(super().tick_values(vmin / self.unit, vmax / self.unit)) * self.unit
 
 
 def _legend_above(figure: Figure, axes: Axes) -> None:
@@ -555,8 +555,12 @@ def _svg(figure: Figure, title: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img" xmlns="http://www.w3.org/2000/svg" '
-                  rf'xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(title)}</title>', text, count=1)  # fmt: skip
+    opening = (
+        '<svg viewBox="{}" role="img" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    )
+    box = re.search(r'viewBox="([^"]+)"', text)
+    assert box is not None  # matplotlib writes one
+    text = f"{opening.format(box[1])}<title>{escape(title)}</title>" + text[text.index(">") + 1 :]
     text = re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", "var(--font)", text)
     # the groups' numbered ids are the same in every figure of the page; nothing refers to them
     text = re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)

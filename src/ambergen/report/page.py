@@ -87,7 +87,7 @@ from ambergen.report.sentences import (
     duration_text,
     interval_text,
     judgement,
-    missing,
+    known,
     names_text,
     power_text,
     score_text,
@@ -218,7 +218,7 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
             mean = groups.get(group, {}).get("auroc", {}).get("mean", sum(means) / len(means))
             several = f"mean of {len(members)} {words}s" if len(members) > 1 else f"the {words}"
             add(group, mean, f"mean AUROC, {several}")
-    rivals = [m for m in models if m.get("group") in ("expert", "kmer") and not missing(m["auroc"].get("mean"))]
+    rivals = [m for m in models if m.get("group") in ("expert", "kmer") and known(m["auroc"].get("mean"))]
     if rivals:
         best = max(rivals, key=lambda m: m["auroc"]["mean"])
         add(best["group"], best["auroc"]["mean"], f"mean AUROC, best other kind: {best['model']}")
@@ -236,7 +236,7 @@ def _models(summary: Record) -> dict[str, Any]:
     if not summary.get("models"):
         return {"models": None}
     by_name = [f"{m['model']}: {m['note']}" for m in ordered_models(summary) if m.get("note")]
-    with_precision = any(not missing((m.get("average_precision") or {}).get("mean")) for m in summary["models"])
+    with_precision = any(known((m.get("average_precision") or {}).get("mean")) for m in summary["models"])
     rows = model_rows(summary)
     sampled = [row for row in rows if row.group == "sampled" and not row.is_mean]
     more = sampled if len(sampled) > MOST_NAMED_MODELS else []
@@ -253,16 +253,16 @@ def _models(summary: Record) -> dict[str, Any]:
 
 def _test(test: Record) -> dict[str, str]:
     p, adjusted = test.get("p"), test.get("p_adjusted")
-    shown = "none" if missing(p) else _p_text(p)  # type: ignore[arg-type]
+    shown = "none" if not known(p) else _p_text(p)  # type: ignore[arg-type]
     delta = test.get("cliffs_delta")
     return {
         "compared": f"{test['a']} – {test['b']}",
         "metric": METRICS.get(test.get("metric", "auroc"), str(test.get("metric"))),
-        "difference": "–" if missing(test.get("difference")) else f"{test['difference']:+.3f}".replace("-", "−"),
+        "difference": "–" if not known(test.get("difference")) else f"{test['difference']:+.3f}".replace("-", "−"),
         "interval": _signed_interval(test.get("low"), test.get("high")),
         "architectures": f"{test.get('n_a', '?')} and {test.get('n_b', '?')}",
-        "delta": "–" if missing(delta) else f"{delta:+.2f}".replace("-", "−"),
-        "p": shown if missing(adjusted) else f"{shown} (corrected {_p_text(adjusted)})",  # type: ignore[arg-type]
+        "delta": "–" if not known(delta) else f"{delta:+.2f}".replace("-", "−"),
+        "p": shown if not known(adjusted) else f"{shown} (corrected {_p_text(adjusted)})",  # type: ignore[arg-type]
         "method": str(test.get("reason") or test.get("method") or ""),
     }
 
@@ -272,7 +272,7 @@ def _p_text(p: float) -> str:
 
 
 def _signed_interval(low: float | None, high: float | None) -> str:
-    if missing(low) or missing(high):
+    if not known(low) or not known(high):
         return ""
     return f"{low:+.3f} to {high:+.3f}".replace("-", "−")
 
@@ -280,12 +280,12 @@ def _signed_interval(low: float | None, high: float | None) -> str:
 def _spread(spread: Record) -> str:
     seeds, architectures = spread.get("seeds_sd"), spread.get("architectures_sd")
     sentences = []
-    if not missing(seeds) and not missing(architectures):
+    if known(seeds) and known(architectures):
         sentences.append(
-            f"Training the same network with another seed moves its mean by {seeds:.3f} (s.d.); another sampled network "
-            f"by {architectures:.3f}."
+            f"Training the same network with another seed moves its mean by {seeds:.3f} (s.d.); another sampled "
+            f"network by {architectures:.3f}."
         )
-    if not missing(spread.get("architectures_needed")) and not missing(spread.get("difference")):
+    if known(spread.get("architectures_needed")) and known(spread.get("difference")):
         sentences.append(
             f"To tell a difference of {abs(spread['difference']):.3f} from chance would take about "
             f"{spread['architectures_needed']:,.0f} architectures on either side."
@@ -299,13 +299,13 @@ def _best_of_n(summary: Record) -> dict[str, Any]:
         return {"best_of_n": None}
     caption = f"Grey: expected best of n of the {record['n'][-1]} sampled networks"
     caption += " (band: one standard deviation)." if record.get("sd") else "."
-    if not missing(record.get("search_cost")):
+    if known(record.get("search_cost")):
         caption += " The dotted line is what one search and the training of its model cost."
     if record.get("falls_short"):
         share = record["cost"][-1] / record["search_cost"]
         caption += (
-            f" The curve ends at {share:.0%} of that cost, where the shade begins: what more sampled networks would have "
-            "given is not known."
+            f" The curve ends at {share:.0%} of that cost, where the shade begins: what more sampled networks would "
+            "have given is not known."
         )
     return {"best_of_n": Markup(best_of_n_figure(record)), "best_of_n_caption": caption}
 
@@ -385,7 +385,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
     policy = has_policy(searches)
     if policy and not operations:
         operations = [f"operation {k}" for k in range(len(_first_probability(searches)[0]))]
-    scored = any(not missing(t.get("score")) for log in searches for t in log.trials)
+    scored = any(known(t.get("score")) for log in searches for t in log.trials)
     splits = sorted({str(t.get("split", "search")) for log in searches for t in log.trials}) or ["search"]
     finalists = [
         f | {"number": log.number, "winner": log.finished.get("winner")} for log in searches for f in log.finalists
@@ -444,8 +444,8 @@ def _about_search(searches: tuple[SearchLog, ...]) -> str:
     space = started.get("space") or {}
     if space.get("layers") and started.get("architectures"):
         sentences.append(
-            f"The space has {space['layers']} layers with a choice of {len(space.get('operations', []))} operations and "
-            f"{power_text(str(started['architectures']))} networks in all."
+            f"The space has {space['layers']} layers with a choice of {len(space.get('operations', []))} operations "
+            f"and {power_text(str(started['architectures']))} networks in all."
         )
     if started.get("supernet_parameters"):
         sentences.append(f"Candidates share {count_text(started['supernet_parameters'])} weights.")
@@ -475,10 +475,12 @@ def _winner_caption(log: SearchLog, summary: Record, n_searches: int) -> str:
     n_skips = sum(map(len, architecture["skips"]))
     words = f"Network {log.finished.get('winner', '')}"
     words += f", the winner of search {log.number + 1}" if n_searches > 1 else ""
-    model = next((m for m in summary.get("models", []) if m.get("architecture") == log.finished.get("winner")), {})
-    if not missing(model.get("parameters")):
+    model: Record = next(
+        (m for m in summary.get("models", []) if m.get("architecture") == log.finished.get("winner")), {}
+    )
+    if known(model.get("parameters")):
         words += f": {count_text(model['parameters'])} parameters"
-        if not missing(model.get("multiply_adds")):
+        if known(model.get("multiply_adds")):
             words += f", {count_text(model['multiply_adds'])} multiply-adds a window"
     arcs = "skip connection" if n_skips == 1 else "skip connections"
     return (
@@ -511,10 +513,10 @@ def _cost(evidence: Evidence) -> dict[str, Any] | None:
 
 def _splits(evidence: Evidence) -> list[tuple[str, str]]:
     """Which split every kind of number is from, with its contigs where they are on record."""
-    known = evidence.provenance.get("splits") or {}
+    on_record = evidence.provenance.get("splits") or {}
 
     def name(split: str) -> str:
-        record = known.get(split)
+        record = on_record.get(split)
         if not isinstance(record, dict):
             return split
         contigs = [str(c) for c in record.get("contigs") or []]

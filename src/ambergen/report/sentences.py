@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -25,17 +26,17 @@ METRICS = {"auroc": "AUROC", "average_precision": "average precision"}
 
 def score_text(value: float | None) -> str:
     """0.842; a dash where there is none."""
-    return "–" if missing(value) else f"{value:.3f}"
+    return "–" if not known(value) else f"{value:.3f}"
 
 
 def interval_text(low: float | None, high: float | None) -> str:
     """0.821–0.860; empty where there is none."""
-    return "" if missing(low) or missing(high) else f"{low:.3f}–{high:.3f}"
+    return "" if not known(low) or not known(high) else f"{low:.3f}–{high:.3f}"
 
 
 def count_text(value: float | None) -> str:
     """Three digits with a unit: 949, 12.3 k, 4.10 M, 1.20 G."""
-    if missing(value):
+    if not known(value):
         return "–"
     number = float(value)  # type: ignore[arg-type]
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
@@ -47,7 +48,7 @@ def count_text(value: float | None) -> str:
 
 def duration_text(seconds: float | None) -> str:
     """3.1 s, 2 min 10 s, 44 min, 4 h 05 min, 3 d 2 h."""
-    if missing(seconds):
+    if not known(seconds):
         return "–"
     value = float(seconds)  # type: ignore[arg-type]
     if value < 10:
@@ -75,8 +76,9 @@ def power_text(number: str) -> str:
     return f"{value:,}" if value < 10**7 else f"{value:.3g}"
 
 
-def missing(value: float | None) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def known(value: float | None) -> TypeGuard[float]:
+    """Whether there is a number: neither null nor nan."""
+    return value is not None and not math.isnan(value)
 
 
 def names_text(names: Sequence[str], most: int = 12) -> str:
@@ -161,8 +163,8 @@ def training_hints(evidence: Evidence) -> list[Hint]:
     unfinished = []
     for (architecture, seed), epochs in evidence.histories.items():
         scores = [e.get("selection_auroc") for e in epochs]
-        known = [s for s in scores if not missing(s)]
-        if len(known) > 2 and scores[-1] == max(known):
+        defined = [s for s in scores if known(s)]
+        if len(defined) > 2 and scores[-1] == max(defined):
             unfinished.append(f"{names.get(architecture, architecture)} ({seed.replace('seed', 'seed ')})")
     if not unfinished:
         return []
@@ -177,7 +179,7 @@ def training_hints(evidence: Evidence) -> list[Hint]:
 
 def search_sentences(log: SearchLog) -> list[str]:
     """What the trials of one search say about how it went."""
-    scores = np.array([t["score"] for t in log.trials if not missing(t.get("score"))], float)
+    scores = np.array([t["score"] for t in log.trials if known(t.get("score"))], float)
     failed = [t for t in log.trials if t.get("status") == "failed"]
     if not len(scores):
         return ["No candidate has been scored yet."]
@@ -193,9 +195,8 @@ def search_sentences(log: SearchLog) -> list[str]:
             verdict = "candidates became worse, which a search should not do: look at the curves below"
         else:
             verdict = "candidates did not become better beyond chance, so the search had not learnt by then"
-        sentences.append(
-            f"The mean reward went from {first.mean():.3f} in the first fifth to {last.mean():.3f} in the last: {verdict}."
-        )
+        went = f"from {first.mean():.3f} in the first fifth to {last.mean():.3f} in the last"
+        sentences.append(f"The mean reward went {went}: {verdict}.")
         if any(t.get("evaluator") == "shared" for t in log.trials):
             sentences.append("Part of a rise is due to the shared weights, which are trained meanwhile.")
     if failed:

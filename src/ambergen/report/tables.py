@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ambergen.report.evidence import Evidence, Record, SearchLog, read_summary
-from ambergen.report.sentences import count_text, duration_text, interval_text, missing, score_text, split_sentence
+from ambergen.report.sentences import count_text, duration_text, interval_text, known, score_text, split_sentence
 
 GROUPS = {
     "searched": "searched",
@@ -29,7 +29,7 @@ def ordered_models(summary: Record) -> list[Record]:
 
     def key(model: Record) -> tuple[int, float]:
         mean = (model.get("auroc") or {}).get("mean")
-        return rank.get(model.get("group", ""), len(rank)), math.inf if missing(mean) else -mean
+        return rank.get(model.get("group", ""), len(rank)), math.inf if not known(mean) else -mean
 
     return sorted(summary.get("models", []), key=key)
 
@@ -44,8 +44,8 @@ def comparison_table(run_dir: Path) -> str:
     """
     summary = read_summary(run_dir)
     header = ("model", "AUROC", "interval", "average precision", "interval", "parameters", "multiply-adds", "training")
-    rows = [header]
-    for record in [*_with_group_means(summary)]:
+    rows: list[tuple[str, ...]] = [header]
+    for record in _with_group_means(summary):
         auroc, precision = record.get("auroc") or {}, record.get("average_precision") or {}
         rows.append(
             (
@@ -135,7 +135,7 @@ def model_rows(summary: Record) -> list[ModelRow]:
                 auroc_interval=interval_text(auroc.get("low"), auroc.get("high")),
                 precision=score_text(precision.get("mean")),
                 precision_interval=interval_text(precision.get("low"), precision.get("high")),
-                seeds=f"{len(seeds)}" + ("" if missing(spread) else f" (s.d. {spread:.3f})") if seeds else "",
+                seeds=f"{len(seeds)}" + ("" if not known(spread) else f" (s.d. {spread:.3f})") if seeds else "",
                 parameters="" if record.get("is_mean") else count_text(record.get("parameters")),
                 multiply_adds="" if record.get("is_mean") else count_text(record.get("multiply_adds")),
                 cost="" if record.get("is_mean") else duration_text(record.get("device_seconds")),
@@ -186,16 +186,13 @@ def track_table(scores: pd.DataFrame, minimum: int) -> TrackTable:
     counts = scores.groupby("track", sort=False)[["positives", "negatives"]].first()
     counts["used"] = (counts["positives"] >= minimum) & (counts["negatives"] >= minimum)
     merged = {"searched": "searched (mean)", "sampled": "sampled (mean)"}
-    sizes = scores.groupby("group")["architecture"].nunique()
-    columns: dict[str, str] = {}
-    label = {}
-    for row in scores[["model", "group"]].drop_duplicates().itertuples():
-        several = row.group in merged and sizes[row.group] > 1
-        label[row.model] = merged[row.group] if several else row.model
+    architectures = scores.groupby("group")["architecture"].nunique().to_dict()
     order = {group: k for k, group in enumerate(GROUPS)}
-    groups = scores[["model", "group"]].drop_duplicates()
-    for row in sorted(groups.itertuples(), key=lambda r: order.get(r.group, len(order))):
-        columns.setdefault(label[row.model], row.group)
+    models: list[tuple[str, str]] = list(
+        scores[["model", "group"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    label = {m: merged[g] if g in merged and architectures[g] > 1 else m for m, g in models}
+    columns = {label[m]: g for m, g in sorted(models, key=lambda pair: order.get(pair[1], len(order)))}
     long = scores.assign(column=scores["model"].map(label))
     # architectures weigh the same, however many seeds each has
     by_architecture = long.groupby(["column", "architecture", "track"])[["auroc", "average_precision"]].mean()
