@@ -40,7 +40,9 @@ class Advance:
 class Evaluator(Protocol):
     """Rates architectures; one that shares weights trains them in between."""
 
-    name: Literal["shared", "stand-alone"]
+    @property
+    def name(self) -> str:
+        """What the event log calls it: shared or stand-alone."""
 
     def advance(self, propose: Propose, task: Task) -> Advance:
         """Train shared weights on architectures that `propose` draws; nothing for stand-alone evaluation."""

@@ -96,9 +96,7 @@ class SharedWeights:
                 task.advance()
             loss = float(torch.stack(losses).mean())
         steps = self.steps_done - before
-        return Advance(
-            loss, steps, steps / self.steps_per_epoch, watch.cost(windows=steps * self.config.train.batch)
-        )
+        return Advance(loss, steps, steps / self.steps_per_epoch, watch.cost(windows=steps * self.config.train.batch))
 
     def _batches(self, n_steps: int) -> Iterator[Batch]:
         """The next `n_steps` batches of an endless row of epochs, whatever was consumed before."""

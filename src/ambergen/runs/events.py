@@ -64,8 +64,8 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
                 event["event"]
             except (ValueError, TypeError, KeyError) as error:
                 raise StoreError(
-                    f"{path}, line {number}: {line[:60].strip()!r} is not an event. The log is damaged; restore it from a "
-                    "copy, or search into a new folder."
+                    f"{path}, line {number}: {line[:60].strip()!r} is not an event. The log is damaged; restore it "
+                    "from a copy, or search into a new folder."
                 ) from error
             yield event
 

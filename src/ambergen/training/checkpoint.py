@@ -13,7 +13,7 @@ from ambergen.errors import StoreError
 
 
 def save_checkpoint(path: Path, record: dict[str, Any]) -> None:
-    """Write `record` (tensors, numbers, text, lists, dictionaries) so that a kill at any instant leaves a whole file."""
+    """Write `record` (tensors, numbers, text and containers of them); a kill at any instant leaves a whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:

@@ -19,6 +19,7 @@ from ambergen.training.model import Model, read_description
 from ambergen.training.precision import DTYPES, default_device
 from ambergen.training.predict import Strands, predict_logits
 
+
 @dataclass(frozen=True)
 class TrainingJob:
     """Train one network from scratch and score it.
@@ -81,9 +82,7 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
     result = fit(network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch)
     record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
     provenance = {**job.provenance, "seed": job.seed, "dtype": job.dtype, "training": record}
-    model = Model(
-        network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, provenance
-    )
+    model = Model(network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, provenance)
     if job.out is not None and checkpoint is not None:
         lines = "".join(json.dumps(epoch) + "\n" for epoch in result.history)
         (job.out / "history.jsonl").write_text(lines, encoding="utf-8")
@@ -96,4 +95,3 @@ def _score(model: Model, data: DeviceStore, split: str, job: TrainingJob) -> Ran
     rows = data.store.indices(split)
     logits = predict_logits(model.network, data, rows, job.strands, DTYPES[job.dtype])
     return ranking(logits, data.store.labels(rows), data.store.mask(rows))
-

@@ -105,7 +105,9 @@ class _Run:
 
     def note(self) -> str:
         last = self.fit.history[-1]
-        return f"AUROC {last['auroc']:.4f}, best {self.fit.best_score:.4f}" if "auroc" in last else f"{last['loss']:.4f}"
+        return (
+            f"AUROC {last['auroc']:.4f}, best {self.fit.best_score:.4f}" if "auroc" in last else f"{last['loss']:.4f}"
+        )
 
     def epoch(self, number: int, seed: int) -> None:
         with Stopwatch() as watch:

@@ -63,8 +63,8 @@ class Model:
         """
         if tokens.ndim != 2 or tokens.shape[1] != self.length:
             raise StoreError(
-                f"model: windows have the shape {tokens.shape}; expected (n, {self.length}). Cut or resize the windows to "
-                f"the {self.length} positions that the model was trained on."
+                f"model: windows have the shape {tokens.shape}; expected (n, {self.length}). Cut or resize the windows "
+                f"to the {self.length} positions that the model was trained on."
             )
         parts = [self._both_strands(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
@@ -128,8 +128,8 @@ class Model:
             network.load_state_dict(load_file(folder / "model.safetensors"))
         except (SafetensorError, OSError, RuntimeError, KeyError) as error:
             raise StoreError(
-                f"{folder}: the model's weights do not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
-                "damaged or incomplete; train the model again."
+                f"{folder}: the model's weights do not load ({type(error).__name__}: {str(error)[:200]}). The folder "
+                "is damaged or incomplete; train the model again."
             ) from error
         return cls(
             network.to(device),

@@ -1,0 +1,84 @@
+"""Ratings by training: every architecture from scratch for a few epochs, in parallel through the executor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ambergen.cost import Cost
+from ambergen.datasets.store import Store
+from ambergen.evaluators.base import Advance, Objective, Propose, Rating
+from ambergen.executors.base import Executor, JobResult
+from ambergen.metrics.ranking import defined, mean_defined
+from ambergen.progress import Task
+from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.space import Space
+from ambergen.training.config import TrainConfig
+from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
+
+
+@dataclass(frozen=True)
+class StandAloneConfig:
+    """Short training of one candidate.
+
+    train : its epochs are all run, and no split stops them
+    """
+
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=5))
+
+
+class StandAlone:
+    """Trains every architecture for a fixed number of epochs and scores it on one split."""
+
+    name = "stand-alone"
+
+    def __init__(
+        self,
+        space: Space,
+        store: Store,
+        config: StandAloneConfig,
+        objective: Objective,
+        seed: int,
+        dtype: str,
+        executor: Executor,
+        split: str = "search",
+    ) -> None:
+        self.space, self.store, self.config, self.objective = space, store, config, objective
+        self.seed, self.dtype, self.executor, self.split = seed, dtype, executor, split
+
+    def advance(self, propose: Propose, task: Task) -> Advance:
+        return Advance()
+
+    def rate(self, architectures: Sequence[Architecture], task: Task) -> list[Rating]:
+        jobs = [self.executor.submit(train_network, self._job(architecture)) for architecture in architectures]
+        for _ in self.executor.as_completed(jobs):
+            task.advance()
+        return [self._rating(a, job.result()) for a, job in zip(architectures, jobs, strict=True)]
+
+    def _job(self, architecture: Architecture) -> TrainingJob:
+        return TrainingJob(
+            store=self.store.path,
+            kind="child",
+            spec={"space": self.space.to_dict(), "architecture": architecture.to_dict()},
+            config=self.config.train,
+            seed=self.seed,
+            dtype=self.dtype,
+            watch=None,
+            scored=(self.split,),
+            strands="forward",
+        )
+
+    def _rating(self, architecture: Architecture, result: JobResult) -> Rating:
+        if result.status == "failed":
+            return Rating(architecture, None, result.reason, Cost(device_seconds=result.seconds))
+        trained: TrainingResult = result.value
+        scores = trained.scores[self.split]
+        value = mean_defined(getattr(scores, self.objective), defined(scores.positives, scores.negatives))
+        return Rating(architecture, value, cost=trained.cost)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        pass

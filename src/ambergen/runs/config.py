@@ -1,0 +1,52 @@
+"""How an architecture is searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ambergen.budgets import Budget
+from ambergen.errors import ConfigError
+from ambergen.evaluators.base import Objective
+from ambergen.evaluators.shared_weights import SupernetConfig
+from ambergen.evaluators.stand_alone import StandAloneConfig
+from ambergen.strategies.reinforce import ControllerConfig
+
+Method = Literal["enas", "random"]
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """One search.
+
+    method : enas is the recurrent controller on shared weights; random draws architectures and trains each alone
+    budget : of the rounds of a search, not of its finalists. Epochs and steps are those of the supernet's training,
+        trials are rated architectures
+    objective : mean over the tracks, on the search split
+    seed : decides everything
+    updates : updates of the controller in a round, each from `controller.architectures` ratings
+    finalists : architectures that are trained alone for a short time, of which the best on the selection split wins
+    rescored : distinct architectures, best by their last rating, that are rated again at the end to choose finalists
+    fresh : further architectures, drawn from the final policy, that are rated with them
+    controller, supernet : of enas
+    short_training : of finalists, and of every trial of random
+    """
+
+    method: Method = "enas"
+    budget: Budget = field(default_factory=lambda: Budget.parse("30min"))
+    objective: Objective = "auroc"
+    seed: int = 0
+    updates: int = 2
+    finalists: int = 5
+    rescored: int = 50
+    fresh: int = 50
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    supernet: SupernetConfig = field(default_factory=SupernetConfig)
+    short_training: StandAloneConfig = field(default_factory=StandAloneConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "finalists", "rescored"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"search: {name} is {getattr(self, name)}; expected at least 1.")
+        if self.fresh < 0:
+            raise ConfigError(f"search: fresh is {self.fresh}; expected 0 or more.")

@@ -1,0 +1,60 @@
+"""From the trials of a search to its winner: the best are rated again, the best of those trained alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ambergen.cost import Cost
+from ambergen.errors import RunError
+from ambergen.evaluators.base import Rating
+from ambergen.runs.records import Trial
+from ambergen.spaces.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """An architecture of the last round.
+
+    shared_score : rating that made it a finalist, on the search split
+    stand_alone_score : after its short training, on the selection split; None where that failed
+    """
+
+    architecture: Architecture
+    shared_score: float
+    stand_alone_score: float | None
+    reason: str | None
+    cost: Cost
+
+
+def best_distinct(trials: Sequence[Trial], n: int) -> list[Architecture]:
+    """The `n` best architectures by their last rating, best first; ratings of a growing supernet rise with time."""
+    last: dict[Architecture, float] = {}
+    for trial in trials:
+        if trial.score is not None:
+            last[trial.architecture] = trial.score
+    return sorted(last, key=lambda a: (-last[a], a.id))[:n]
+
+
+def best_ratings(ratings: Sequence[Rating], n: int) -> list[Rating]:
+    """The `n` best ratings that succeeded, best first; ties by the architecture's id."""
+    done = {r.architecture: r for r in ratings if r.score is not None}
+    return sorted(done.values(), key=lambda r: (-(r.score or 0.0), r.architecture.id))[:n]
+
+
+def winner(finalists: Sequence[Finalist]) -> Finalist:
+    """The finalist with the best stand-alone score.
+
+    Raises
+    ------
+    RunError
+        If none could be trained.
+    """
+    trained = [f for f in finalists if f.stand_alone_score is not None]
+    if not trained:
+        reasons = "; ".join(sorted({f.reason or "unknown" for f in finalists})) or "there was none"
+        raise RunError(
+            f"search: no finalist could be trained ({reasons}). Mend the cause and give the same command again: the "
+            "search itself is kept."
+        )
+    return max(trained, key=lambda f: (f.stand_alone_score or 0.0, f.architecture.id))
