@@ -29,6 +29,7 @@ def test_budget__reads_times_and_counts(text: str, amount: float, unit: str) -> 
 def test_budget__text_round_trips(amount: int, unit: str) -> None:
     budget = Budget(amount, unit)  # type: ignore[arg-type]
     assert Budget.parse(str(budget)) == budget
+    assert str(Budget(1800, "seconds")) == "30min"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ FLOORS = [
     {"strategies", "evaluators", "runs", "baselines", "effects"},
     {"interpret", "validation"},
     {"report"},
-    {"config", "pipeline"},
+    {"config", "template", "pipeline"},
     {"cli"},
     {"ambergen"},
 ]

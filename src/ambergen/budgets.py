@@ -49,6 +49,7 @@ class Budget:
 
     def __str__(self) -> str:
         """Text that `parse` reads back to the same budget."""
-        if self.unit == "seconds":
-            return f"{float(self.amount):.12g}s"
-        return f"{int(self.amount)} {self.unit}"
+        if self.unit != "seconds":
+            return f"{int(self.amount)} {self.unit}"
+        size, word = next(((n, w) for n, w in ((3600, "h"), (60, "min")) if self.amount % n == 0), (1, "s"))
+        return f"{float(self.amount) / size:.12g}{word}"

@@ -32,21 +32,21 @@ def init(
       ambergen init study --table sequences.csv.gz
       ambergen check study/run.yaml
     """
-    from ambergen.config import template
+    from ambergen.atomic import write_text
     from ambergen.errors import ConfigError
+    from ambergen.template import template
 
     target = folder / "run.yaml"
     if target.exists():
         raise ConfigError(f"{target}: exists already. Remove it, or name another folder.")
     if table is not None and (genome is not None or tracks is not None):
         raise ConfigError("--table stands for a data set of its own; give either --table, or --genome and --tracks.")
-    folder.mkdir(parents=True, exist_ok=True)
     text = template(
         genome=genome and _from_folder(genome, folder),
         tracks=tracks and _from_folder(tracks, folder),
         table=table and _from_folder(table, folder),
     )
-    target.write_text(text, encoding="utf-8")
+    write_text(target, text)
     print(target)
 
 

@@ -1,0 +1,349 @@
+"""The run file: what to search, on which data, and how. Text from outside becomes the configs of the parts here.
+
+The keys of a section are the fields of the part's own dataclass, with its defaults; unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field
+
+from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
+from ambergen.datasets.splits import PRESETS as SPLITS
+from ambergen.errors import ConfigError
+from ambergen.runs.config import SearchConfig
+from ambergen.settings import (
+    Document,
+    Fault,
+    Key,
+    Presets,
+    Section,
+    build,
+    model_of,
+    plain_data,
+    read_document,
+    unknown,
+    updated,
+    validate,
+)
+from ambergen.spaces.presets import PRESETS as SPACE_PRESETS
+from ambergen.spaces.presets import preset as space_preset
+from ambergen.spaces.space import Space
+from ambergen.strategies.reinforce import PRESETS as CONTROLLER_PRESETS
+from ambergen.strategies.reinforce import ControllerConfig
+from ambergen.training.config import PRESETS as TRAIN_PRESETS
+from ambergen.training.config import TrainConfig, train_preset
+
+_SUFFIXES = (".gz", ".bgz", ".bed", ".narrowPeak", ".broadPeak", ".bigWig", ".bigwig", ".bw")
+
+
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class ExecuteConfig:
+    """Where jobs run.
+
+    workers : jobs at a time; None for one a core, or a single one where an accelerator does the work
+    engine : processes, or inline (this process)
+    """
+
+    workers: int | None = None
+    engine: Literal["processes", "inline"] = "processes"
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"execute: workers is {self.workers}; expected at least 1.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A resolved run file: every key has its value and every path is absolute.
+
+    seeds : independent trainings of each network
+    out : the run directory
+    """
+
+    data: DataConfig
+    space: Space
+    search: SearchConfig
+    train: TrainConfig
+    seeds: int
+    execute: ExecuteConfig
+    out: Path
+
+    @property
+    def n_tracks(self) -> int | None:
+        """Tracks; None where a table's header tells them."""
+        source = self.data.source
+        return (len(source.tracks) if isinstance(source, GenomeSource) else len(source.labels)) or None
+
+    @property
+    def length(self) -> int | None:
+        """Window length; None where a table's sequences tell it."""
+        return self.data.windows.length if isinstance(self.data.source, GenomeSource) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as the keys of a run file."""
+        return {
+            "data": _data_keys(self.data),
+            "space": plain_data(self.space),
+            "search": plain_data(self.search),
+            "train": {"seeds": self.seeds, **plain_data(self.train)},
+            "execute": _stated(plain_data(self.execute)),
+            "out": str(self.out),
+        }
+
+    def to_yaml(self) -> str:
+        """Text that `load_run` reads back to an equal run."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+
+
+def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
+    """Read a run file.
+
+    Parameters
+    ----------
+    path : YAML; its relative paths start from its own folder
+    overrides : ``key=value`` as after ``--set``; their relative paths start from the working directory
+
+    Raises
+    ------
+    ConfigError
+        With every fault that was found: line, key, what stands there and what was expected.
+    """
+    document = read_document(path, overrides)
+    faults: list[Fault] = []
+    _resolve_paths(document)
+    _expand_tracks(document, faults)
+    _expand_split(document, faults)
+    document.refuse(faults)
+    model = validate(document, _RunKeys)
+    return Run(
+        data=_data(document, model.data),
+        space=_section(document, model, "space", space_preset("amber")),
+        search=_section(document, model, "search", SearchConfig()),
+        train=_section(document, model, "train", TrainConfig()),
+        seeds=SEEDS if model.train is None else model.train.seeds,
+        execute=_section(document, model, "execute", ExecuteConfig()),
+        out=Path(model.out),
+    )
+
+
+# ---- keys
+
+
+PRESET_NAMES = {
+    Space: tuple(SPACE_PRESETS),
+    ControllerConfig: tuple(CONTROLLER_PRESETS),
+    TrainConfig: tuple(TRAIN_PRESETS),
+}
+"""Names of the presets, the default first."""
+
+PRESETS: Presets = {Space: space_preset, ControllerConfig: ControllerConfig.preset, TrainConfig: train_preset}
+
+
+class _DataKeys(Section):
+    genome: Path | None = None
+    tracks: list[model_of(TrackSource)] = []  # type: ignore[valid-type]
+    aliases: Path | None = None
+    table: model_of(TableSource) | None = None  # type: ignore[valid-type]
+    windows: model_of(WindowConfig) = Field(default_factory=model_of(WindowConfig))  # type: ignore[valid-type]
+    split: model_of(SplitConfig) | None = None  # type: ignore[valid-type]
+    on_leak: Literal["refuse", "drop", "allow"] = "refuse"
+    alphabet: str = "dna"
+
+
+class _RunKeys(Section):
+    data: _DataKeys
+    space: model_of(Space, PRESETS) = None  # type: ignore[valid-type]
+    search: model_of(SearchConfig, PRESETS) = None  # type: ignore[valid-type]
+    train: model_of(TrainConfig, PRESETS, seeds=(typing.Annotated[int, Field(ge=1)], SEEDS)) = None  # type: ignore[valid-type]
+    execute: model_of(ExecuteConfig, PRESETS) = None  # type: ignore[valid-type]
+    out: str
+
+
+def _section(document: Document, model: BaseModel, key: str, base: Any) -> Any:
+    """`base` with what the user wrote in the section `key`."""
+    section = getattr(model, key)
+    return base if section is None else updated(document, (key,), base, section, PRESETS)
+
+
+# ---- paths, tracks, splits
+
+
+_PATHS: tuple[Key, ...] = (
+    ("data", "genome"),
+    ("data", "aliases"),
+    ("data", "windows", "exclude"),
+    ("data", "table", "train"),
+    ("data", "table", "selection"),
+    ("data", "table", "test"),
+    ("data", "tracks"),
+    ("out",),
+)
+
+
+def _resolve_paths(document: Document) -> None:
+    document.tree.setdefault("out", "out")
+    for key in _PATHS:
+        _resolve(document, key)
+    tracks = document.get("data", "tracks")
+    for n, track in enumerate(tracks if isinstance(tracks, list) else ()):
+        if isinstance(track, str):
+            _resolve(document, ("data", "tracks", n))
+        else:
+            _resolve(document, ("data", "tracks", n, "peaks"))
+            _resolve(document, ("data", "tracks", n, "bigwig"))
+
+
+def _resolve(document: Document, key: Key) -> None:
+    """Make the path at `key` absolute, if there is one."""
+    text = document.get(*key)
+    if isinstance(text, str):
+        base = document.folder if document.origin(key) is None else Path.cwd()
+        document.put(key, str(base / Path(text).expanduser()))
+
+
+def _expand_tracks(document: Document, faults: list[Fault]) -> None:
+    """A pattern, or a list of paths, becomes a list of tracks with names."""
+    tracks, key = document.get("data", "tracks"), ("data", "tracks")
+    if isinstance(tracks, str):
+        paths = sorted(glob.glob(tracks)) if glob.has_magic(tracks) else [tracks]
+        if not paths:
+            faults.append(
+                Fault(
+                    key, f"no file matches {tracks}. Correct the pattern; relative ones start from {document.folder}."
+                )
+            )
+        document.put(key, [_track(path) for path in paths])
+    elif isinstance(tracks, list):
+        document.put(key, [_track(t) if isinstance(t, str) else t for t in tracks])
+        for track in tracks:
+            if isinstance(track, dict) and "name" not in track:
+                path = track.get("peaks") or track.get("bigwig")
+                if isinstance(path, str):
+                    track["name"] = track_name(path)
+    _refuse_twins(document, faults)
+
+
+def _refuse_twins(document: Document, faults: list[Fault]) -> None:
+    seen: dict[str, int] = {}
+    tracks = document.get("data", "tracks")
+    for n, track in enumerate(tracks if isinstance(tracks, list) else ()):
+        name = track.get("name") if isinstance(track, dict) else None
+        if name is None:
+            continue
+        if name in seen:
+            files = [tracks[k].get("peaks") or tracks[k].get("bigwig") for k in (seen[name], n)]
+            faults.append(
+                Fault(
+                    ("data", "tracks", n),
+                    f"two tracks are named '{name}' ({files[0]} and {files[1]}). Rename a file, or list the tracks as "
+                    "{name: …, peaks: …}.",
+                )
+            )
+        seen.setdefault(name, n)
+
+
+def _track(path: str) -> dict[str, Any]:
+    kind = "bigwig" if re.search(r"\.(bigwig|bw)$", path, flags=re.IGNORECASE) else "peaks"
+    return {"name": track_name(path), kind: path}
+
+
+def track_name(path: str) -> str:
+    """File name without ``.bed``, ``.narrowPeak`` and the like, and without ``.gz``."""
+    name = Path(path).name
+    while name.endswith(_SUFFIXES):
+        name = name[: name.rindex(".")]
+    return name
+
+
+def _expand_split(document: Document, faults: list[Fault]) -> None:
+    """The name of a split preset becomes its contigs."""
+    name = document.get("data", "split")
+    if not isinstance(name, str):
+        return
+    if name in SPLITS:
+        document.put(("data", "split"), plain_data(SPLITS[name]))
+    else:
+        faults.append(Fault(("data", "split"), unknown(name, list(SPLITS)) + " Or name contigs: {test: [chr8], …}."))
+
+
+# ---- data
+
+
+def _data(document: Document, keys: Any) -> DataConfig:
+    """The data section as the config of `datasets.building`."""
+    faults = list(_data_faults(document, keys))
+    document.refuse(faults)
+    source: GenomeSource | TableSource
+    if keys.table is not None:
+        source = build(document, ("data", "table"), TableSource, dict(keys.table))
+    else:
+        tracks = tuple(
+            build(document, ("data", "tracks", n), TrackSource, dict(track)) for n, track in enumerate(keys.tracks)
+        )
+        source = build(
+            document, ("data",), GenomeSource, {"genome": keys.genome, "tracks": tracks, "aliases": keys.aliases}
+        )
+    split = dict(keys.split) if keys.split is not None else {"test": (), "selection": ()}
+    values = {
+        "source": source,
+        "windows": build(document, ("data", "windows"), WindowConfig, dict(keys.windows)),
+        "split": build(document, ("data", "split"), SplitConfig, split),
+        "on_leak": keys.on_leak,
+        "alphabet": keys.alphabet,
+    }
+    return build(document, ("data",), DataConfig, values)
+
+
+def _data_faults(document: Document, keys: Any) -> Iterable[Fault]:
+    if keys.table is not None:
+        for name in ("genome", "tracks", "aliases", "split"):
+            if document.get("data", name) is not None:
+                yield Fault(
+                    ("data", name), "stands beside `table`, which is a data set of its own. Remove one of the two."
+                )
+        return
+    if keys.genome is None:
+        yield Fault(("data",), "has neither a `genome` with `tracks` nor a `table`. Name your genome's FASTA file.")
+        return
+    if not keys.tracks:
+        yield Fault(("data",), "has a genome but no `tracks`. Name peak files, for example tracks: peaks/*.bed.gz")
+    for n, track in enumerate(keys.tracks):
+        if (track.peaks is None) == (track.bigwig is None):
+            yield Fault(("data", "tracks", n), "expected one file, either `peaks` or `bigwig`.")
+    if keys.split is None:
+        yield Fault(
+            ("data",),
+            "has no `split`. Name whole contigs, for example split: {test: [chr8, chr9], selection: [chr7]}, or a "
+            f"preset: {', '.join(SPLITS)}.",
+        )
+
+
+def _data_keys(data: DataConfig) -> dict[str, Any]:
+    """The data section that `_data` reads back to `data`."""
+    source = data.source
+    keys: dict[str, Any] = {}
+    if isinstance(source, GenomeSource):
+        keys["genome"] = str(source.genome)
+        keys["tracks"] = [_stated(plain_data(track)) for track in source.tracks]
+        if source.aliases is not None:
+            keys["aliases"] = str(source.aliases)
+        keys["split"] = plain_data(data.split)
+    else:
+        keys["table"] = _stated(plain_data(source))
+    return {**keys, "windows": plain_data(data.windows), "on_leak": data.on_leak, "alphabet": data.alphabet}
+
+
+def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
