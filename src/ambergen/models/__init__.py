@@ -1,0 +1,11 @@
+"""Networks: the supernet of a space, the child of an architecture, the experts' networks."""
+
+from ambergen.lazy import lazy
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "build": "ambergen.models.child:build",
+        "supernet": "ambergen.models.supernet:Supernet",
+    },
+)
