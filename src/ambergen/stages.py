@@ -1,0 +1,132 @@
+"""Which stages of a run are done, and with what: so that a command continues or skips, and never mixes two settings."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from ambergen.atomic import write_json
+from ambergen.errors import ConfigError, RunError, StoreError
+
+Stage = Literal["build", "search", "train", "compare", "report"]
+STAGES: tuple[Stage, ...] = ("build", "search", "train", "compare", "report")
+
+FILE = "stages.json"
+
+
+class StageBook:
+    """The record ``stages.json`` of a run directory.
+
+    A stage is current where it is done with the same inputs: its settings and what it takes from earlier stages.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.path = out / FILE
+        self._records = _read(self.path)
+
+    def is_current(self, stage: Stage, inputs: dict[str, Any]) -> bool:
+        record = self._records.get(stage)
+        return record is not None and record["done"] is not None and record["inputs"] == _plain(inputs)
+
+    def done(self) -> dict[str, str]:
+        """Stage -> when it was done, UTC."""
+        return {stage: r["done"] for stage, r in self._records.items() if r["done"] is not None}
+
+    def inputs(self, stage: Stage) -> dict[str, Any] | None:
+        """What the stage was begun with; None where it has not been."""
+        record = self._records.get(stage)
+        return None if record is None else record["inputs"]
+
+    def begin(self, stage: Stage, inputs: dict[str, Any], remains: str | None = None) -> None:
+        """Note that `stage` is worked on with `inputs`.
+
+        Parameters
+        ----------
+        remains : what an earlier beginning leaves that must not be mixed with this one; None where nothing does
+
+        Raises
+        ------
+        ConfigError
+            If the stage was begun with other inputs and something of it remains.
+        """
+        before = self.inputs(stage)
+        now = _plain(inputs)
+        if before is not None and before != now and remains is not None:
+            key, old, new = next(differences(before, now))
+            raise ConfigError(
+                f"{self.path.parent}: the {stage} stage was begun with other settings: {key} was {_short(old)} and is "
+                f"now {_short(new)}. Give the run another folder (--set out=…), or remove {remains} and `{stage}` from "
+                f"{self.path} to do it anew."
+            )
+        self._records[stage] = {"inputs": now, "done": None}
+        self._save()
+
+    def finish(self, stage: Stage) -> None:
+        self._records[stage]["done"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self._save()
+
+    def _save(self) -> None:
+        write_json(self.path, self._records)
+
+
+def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, value before and value now, of everything that differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in [*before, *(n for n in now if n not in before)]:
+            yield from differences(before.get(name), now.get(name), f"{key}.{name}" if key else name)
+    elif before != now:
+        yield key, before, now
+
+
+def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
+    """As it will be read from JSON."""
+    return json.loads(json.dumps(inputs))
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) < 60 else text[:57] + "…"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return {stage: {"inputs": r["inputs"], "done": r["done"]} for stage, r in records.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path}: not the record of a run's stages ({type(error).__name__}). It is damaged; remove it, and "
+            "finished stages are looked at again."
+        ) from error
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Be the only writer of a run directory; the system ends this when the process ends, however that happens.
+
+    Raises
+    ------
+    RunError
+        If another process works there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                # Some network file systems have no locks; then the user has to take care.
+                yield
+                return
+            raise RunError(
+                f"{out}: another ambergen is at work in this folder. Wait for it, stop it, or give this run another "
+                "folder with --set out=…"
+            ) from error
+        yield
