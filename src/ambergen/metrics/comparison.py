@@ -420,7 +420,7 @@ def best_of(figures: ArrayLike, costs: ArrayLike, chosen_by: ArrayLike | None = 
     k = np.arange(total, 1, -1)
     ratios = np.maximum(k[None, :] - n[:, None], 0) / (k[None, :] - 1)
     weights: NDArray[np.float64] = np.cumprod(np.concatenate([n[:, None] / total, ratios], axis=1), axis=1)
-    return BestOf(n, weights @ expected[::-1], n * float(costs.mean()))
+    return BestOf(n, weights @ expected[::-1], (n * costs.mean()).astype(np.float64))
 
 
 def _values(values: ArrayLike, what: str, at_least: int = 1) -> NDArray[np.float64]:

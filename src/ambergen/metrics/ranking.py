@@ -14,8 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ambergen.errors import InputError
 
-_BLOCK_VALUES = 1 << 18
-"""Scores that are sorted at a time: one mebibyte of float32, which stays in the cache."""
+_GROUP_VALUES = 1 << 23
+"""Codes that are held at a time: 32 MiB for float32."""
+_TILE_VALUES = 1 << 16
+"""Scores that are coded at a time, so that the steps of coding find them in the cache."""
+_BLOCK_VALUES = 1 << 19
+"""Codes that are sorted at a time, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,17 @@ def ranking(scores: ArrayLike, labels: ArrayLike, known: ArrayLike | None = None
     """
     scores, labels, known = _checked(scores, labels, known)
     n_windows, n_tracks = scores.shape
+    n_known = np.full(n_tracks, n_windows) if known is None else known.sum(axis=0)
     auroc = np.full(n_tracks, np.nan)
     precision = np.full(n_tracks, np.nan)
     positives = np.zeros(n_tracks, dtype=np.int64)
-    for block in _blocks(n_windows, n_tracks):
-        block_known = None if known is None else np.ascontiguousarray(known[:, block].T)
-        codes = _codes(np.ascontiguousarray(scores[:, block].T), labels[:, block].T, block_known, block.start)
-        codes.sort(axis=1)
-        n_known = np.full(len(codes), n_windows) if block_known is None else block_known.sum(axis=1)
-        auroc[block], precision[block], positives[block] = _from_sorted(codes, n_known)
-    counted = np.full(n_tracks, n_windows) if known is None else known.sum(axis=0)
-    return Ranking(auroc, precision, positives, counted - positives)
+    for group in _parts(0, n_tracks, _GROUP_VALUES // max(1, n_windows)):
+        codes = _codes(scores[:, group], labels[:, group], None if known is None else known[:, group], group.start)
+        for block in _parts(group.start, group.stop, _BLOCK_VALUES // max(1, n_windows)):
+            rows = codes[block.start - group.start : block.stop - group.start]
+            rows.sort(axis=1)
+            auroc[block], precision[block], positives[block] = _from_sorted(rows, n_known[block])
+    return Ranking(auroc, precision, positives, n_known - positives)
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike, known: ArrayLike | None = None) -> NDArray[np.float64]:
@@ -141,55 +145,76 @@ def _checked(
     return scores, labels.astype(np.uint8, copy=False), known
 
 
-def _blocks(n_windows: int, n_tracks: int) -> Iterator[slice]:
-    size = max(1, _BLOCK_VALUES // max(1, n_windows))
-    for start in range(0, n_tracks, size):
-        yield slice(start, min(start + size, n_tracks))
+def _parts(start: int, stop: int, size: int) -> Iterator[slice]:
+    size = max(1, size)
+    for first in range(start, stop, size):
+        yield slice(first, min(first + size, stop))
 
 
 def _codes(
     scores: NDArray[np.floating], labels: NDArray[np.uint8], known: NDArray[np.bool_] | None, first_track: int
 ) -> NDArray[np.signedinteger]:
-    """Integers ordered as the scores, the label in the lowest bit; what is not known comes last.
+    """Integers ordered as the scores of a track, the label in the lowest bit; what is not known comes last.
 
     Parameters
     ----------
-    scores, labels, known : (n_tracks, n_windows)
+    scores, labels, known : (n_windows, n_tracks)
+    first_track : number of the first column, for messages
+
+    Returns
+    -------
+    (n_tracks, n_windows)
 
     Notes
     -----
     The bits of a positive float, read as an integer, are ordered as the floats are. Sign and magnitude leave no bit for
-    the label, but real scores use few of the exponents: once the smallest magnitude is subtracted, two bits are free
-    unless the magnitudes span more than 2^127 (float32) or 2^1023 (float64). Where they do, ranks take their place.
+    the label, but real scores use few of the exponents: where all magnitudes are 0 or from 2^-100 up to 2^27 (float32;
+    2^-900 up to 2^123 for float64), two bits are free once the lowest exponent is subtracted. Elsewhere ranks take the
+    place of the bits.
     """
-    integer = np.int32 if scores.dtype == np.float32 else np.int64
+    n_windows, n_tracks = scores.shape
+    codes = np.empty((n_tracks, n_windows), dtype=np.int32 if scores.dtype == np.float32 else np.int64)
+    fits = True
+    for tile in _parts(0, n_windows, _TILE_VALUES // max(1, n_tracks)):
+        values = scores[tile] if known is None else np.where(known[tile], scores[tile], 0)
+        if np.isnan(values.max(initial=-np.inf)):
+            row, track = np.argwhere(np.isnan(values))[0]
+            raise InputError(
+                f"ranking: the score of row {tile.start + row}, track {first_track + track} is nan; expected a number. "
+                "A network whose training diverged gives nan: lower the learning rate, or leave the row out through "
+                "`known`."
+            )
+        ordered, fitted = _ordered_integers(values)
+        fits &= fitted
+        ordered <<= 1
+        ordered |= labels[tile]
+        codes[:, tile] = ordered.T
+    if not fits:
+        ranked = scores if known is None else np.where(known, scores, 0)
+        codes = _dense_ranks(np.ascontiguousarray(ranked.T)) << 1 | labels.T
     if known is not None:
-        scores = np.where(known, scores, scores.dtype.type(0))
+        codes[~known.T] = np.iinfo(codes.dtype).max - 1
+    return codes
+
+
+def _ordered_integers(scores: NDArray[np.floating]) -> tuple[NDArray[np.signedinteger], bool]:
+    """Integers ordered as the scores, two bits shorter, and whether the scores allowed it; see `_codes`."""
+    integer: type[np.signedinteger] = np.int32 if scores.dtype == np.float32 else np.int64
+    unsigned = np.uint32 if integer is np.int32 else np.uint64
+    lowest = np.array(2.0**-100 if integer is np.int32 else 2.0**-900, scores.dtype).view(integer)
     bits: NDArray[np.signedinteger] = scores.view(integer)
+    sign = bits >> (np.iinfo(integer).bits - 1)  # 0, or -1 (all bits set) where the score is negative
     magnitude = bits & np.iinfo(integer).max
-    highest = magnitude.max(initial=0)
-    if highest > np.array(np.inf, scores.dtype).view(integer):
-        row, window = np.argwhere(np.isnan(scores))[0]
-        raise InputError(
-            f"ranking: the score of row {window}, track {first_track + row} is nan; expected a number. A network whose "
-            "training diverged gives nan: lower the learning rate, or leave the row out through `known`."
-        )
-    # Zero wraps around to the largest unsigned integer and so does not take part in the minimum.
-    unsigned = magnitude.view(np.uint32 if integer is np.int32 else np.uint64)
-    below = integer(min(int((unsigned - unsigned.dtype.type(1)).min(initial=highest)), int(highest)))
-    # - 2: the largest code stays free for what is not known.
-    if int(highest) - int(below) <= (1 << (np.iinfo(integer).bits - 2)) - 2:
-        code = np.maximum(np.subtract(magnitude, below, out=magnitude), 0, out=magnitude)
-        sign = bits >> (np.iinfo(integer).bits - 1)  # 0, or -1 (all bits set) where the score is negative
-        code ^= sign
-        code -= sign
-    else:
-        code = _dense_ranks(scores)
-    code <<= 1
-    code |= labels
-    if known is not None:
-        code[~known] = np.iinfo(code.dtype).max - 1
-    return code
+    # Zero wraps around to the largest unsigned integer, so what remains is the smallest magnitude that is not zero.
+    smallest = (magnitude - 1).view(unsigned).min(initial=np.iinfo(unsigned).max)
+    magnitude -= lowest - 1
+    # - 1: the largest code stays free for what is not known.
+    limit = (1 << (np.iinfo(integer).bits - 2)) - 1
+    fits = bool(smallest >= lowest - 1 and magnitude.max(initial=0) < limit)
+    np.maximum(magnitude, 0, out=magnitude)
+    magnitude ^= sign
+    magnitude -= sign
+    return magnitude, fits
 
 
 def _dense_ranks(scores: NDArray[np.floating]) -> NDArray[np.int64]:
