@@ -112,7 +112,7 @@ def _write_events(
             events.append(
                 {"event": "step", "search": search, "step": step, "loss": 0.5 * np.exp(-step / 10) + 0.2,
                  "reward_mean": float(np.mean(rewards)), "reward_best": best, "reward_baseline": float(baseline),
-                 "entropy": float(-(probability * np.log(probability)).sum(1).mean()), "kl": 0.004,
+                 "entropy": float(-(probability * np.log(probability)).sum() + space.n_skips * np.log(2)), "kl": 0.004,
                  "skip_density": 0.4 + 0.1 * step / steps + float(rng.normal(0, 0.02)),
                  "operation_probability": probability.tolist(), "windows": 30120,
                  "cost": {"device_seconds": 21.0 + float(rng.normal())}}
@@ -166,7 +166,8 @@ def _models(
 
 def _scores(models: list[dict[str, Any]], tracks: list[str], rng: np.random.Generator) -> pd.DataFrame:
     positives = np.clip(np.exp(rng.normal(5.5, 1.3, len(tracks))), 3, 5000).astype(int)
-    positives[len(tracks) // 4] = 4
+    if len(tracks) > 1:
+        positives[len(tracks) // 4] = 4
     ease = rng.normal(0, 0.7, len(tracks))
     ease[-1] = -1.5
     rows = []
@@ -285,7 +286,7 @@ def _write_histories(path: Path, models: list[dict[str, Any]], rng: np.random.Ge
             epochs = int(rng.integers(12, 25))
             folder.joinpath("history.jsonl").write_text("".join(
                 json.dumps({"epoch": e, "loss": 0.15 + 0.5 * np.exp(-e / 5),
-                            "selection_auroc": 0.5 + 0.22 * model["level"] * (1 - np.exp(-(e + 1) / 4))
+                            "auroc": 0.5 + 0.22 * model["level"] * (1 - np.exp(-(e + 1) / 4))
                             + rng.normal(0, 0.003)}) + "\n"
                 for e in range(epochs)
             ))  # fmt: skip

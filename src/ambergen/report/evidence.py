@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ambergen.errors import InputError, StoreError
+from ambergen.runs.events import read_events
 
 Record = dict[str, Any]
 
@@ -67,7 +68,7 @@ def read_evidence(run_dir: Path) -> Evidence:
         path=run_dir,
         run_file=run_file.read_text(encoding="utf-8") if run_file.exists() else None,
         provenance=_read_json(run_dir / "provenance.json"),
-        searches=group_events(_read_lines(run_dir / "events.jsonl")),
+        searches=group_events(read_events(run_dir / "events.jsonl")),
         scores=_read_scores(run_dir / "compare.parquet"),
         summary=_read_json(run_dir / "compare.json"),
         histories={

@@ -163,7 +163,7 @@ def best_of_n_figure(record: Record) -> str:
             "cost in device time, search and training together" if record.get("cost") else "sampled networks"
         )
         axes.set_ylabel(f"mean {name}")
-        axes.legend(loc="best")
+        _legend_above(figure, axes)
         return _svg(figure, "Expected best of n sampled networks against their cost, with the searched model")
 
 
@@ -459,7 +459,7 @@ def training_figure(histories: dict[tuple[str, str], list[Record]], groups: dict
         order = sorted(histories.items(), key=lambda item: groups.get(item[0][0]) == "searched")
         for (architecture, _), epochs in order:
             group = groups.get(architecture, "sampled")
-            points = [(e["epoch"], e["selection_auroc"]) for e in epochs if known(e.get("selection_auroc"))]
+            points = [(e["epoch"], e["auroc"]) for e in epochs if known(e.get("auroc"))]
             if not points:
                 continue
             x, y = zip(*points, strict=True)

@@ -8,7 +8,7 @@ What it reads
 ``run.yaml``           the resolved run file, shown as it is
 ``provenance.json``    any nesting of named values; ``seed``, ``versions``, ``device``, ``dtype``, ``store`` come first
 ``events.jsonl``       the event log of the searches (a torn last line is passed over)
-``models/*/seed*/history.jsonl``   one object an epoch: ``epoch``, ``loss``, ``selection_auroc``
+``models/*/seed*/history.jsonl``   one object an epoch: ``epoch``, ``loss``, ``auroc`` (selection split)
 ``compare.parquet``    one row a model, seed and track
 ``compare.json``       the summary of the comparison, below
 
@@ -54,7 +54,6 @@ but ``models`` may be absent; the report then leaves that part out and says so.
 from __future__ import annotations
 
 import math
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -62,6 +61,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ambergen.atomic import write_text
 from ambergen.errors import SpaceError
 from ambergen.report.drawing import draw_architecture, operation_colour, operation_label
 from ambergen.report.evidence import Evidence, Record, SearchLog, read_evidence
@@ -106,6 +106,7 @@ from ambergen.report.tables import (
     ordered_models,
     track_table,
 )
+from ambergen.spaces.space import Space
 
 CONTENTS = (
     ("judgement", "Judgement"),
@@ -138,12 +139,7 @@ def write_report(run_dir: Path) -> Path:
     """
     page = render(read_evidence(run_dir))
     path = run_dir / "report.html"
-    draft = run_dir / ".report.html.part"
-    try:
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_text(path, page)
     return path
 
 
@@ -181,7 +177,8 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "training": _training(evidence),
         "cost": _cost(evidence),
         "splits": _splits(evidence),
-        "provenance": flat(evidence.provenance),
+        # the configuration is shown as the run file
+        "provenance": flat({key: value for key, value in evidence.provenance.items() if key != "config"}),
         "command": _command(evidence),
         "run_file": evidence.run_file,
     }
@@ -224,7 +221,7 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
         add(best["group"], best["auroc"]["mean"], f"mean AUROC, best other kind: {best['model']}")
     stages = cost_stages(evidence)
     if stages:
-        text = "device time for search, training and all rivals"
+        text = "device time for search, training and all rivals" if models else "device time so far"
         tiles.append({"value": duration_text(sum(s for _, s in stages)), "text": text, "colour": "#8b949e"})
     return tiles
 
@@ -236,7 +233,7 @@ def _models(summary: Record) -> dict[str, Any]:
     if not summary.get("models"):
         return {"models": None}
     by_name = [f"{m['model']}: {m['note']}" for m in ordered_models(summary) if m.get("note")]
-    with_precision = any(known((m.get("average_precision") or {}).get("mean")) for m in summary["models"])
+    drawn = [m for m in METRICS if any(known((model.get(m) or {}).get("mean")) for model in summary["models"])]
     rows = model_rows(summary)
     sampled = [row for row in rows if row.group == "sampled" and not row.is_mean]
     more = sampled if len(sampled) > MOST_NAMED_MODELS else []
@@ -244,8 +241,10 @@ def _models(summary: Record) -> dict[str, Any]:
         "models": [row for row in rows if row not in more],
         "more_models": more,
         "model_notes": [*map(str, summary.get("notes") or []), *(["; ".join(by_name) + "."] if by_name else [])],
-        "models_auroc": Markup(models_figure(summary, "auroc")),
-        "models_precision": Markup(models_figure(summary, "average_precision")) if with_precision else None,
+        "models_auroc": Markup(models_figure(summary, "auroc")) if "auroc" in drawn else None,
+        "models_precision": Markup(models_figure(summary, "average_precision"))
+        if "average_precision" in drawn
+        else None,
         "tests": [_test(t) for t in summary.get("tests") or []],
         "spread": _spread(summary.get("spread") or {}),
     }
@@ -295,7 +294,7 @@ def _spread(spread: Record) -> str:
 
 def _best_of_n(summary: Record) -> dict[str, Any]:
     record = summary.get("best_of_n") or {}
-    if not record.get("n"):
+    if not record.get("n") or not all(map(known, record["expected"])):
         return {"best_of_n": None}
     caption = f"Grey: expected best of n of the {record['n'][-1]} sampled networks"
     caption += " (band: one standard deviation)." if record.get("sd") else "."
@@ -383,6 +382,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
     several = len(searches) > 1
     sentences = [" ".join(search_sentences(log)) for log in searches]
     policy = has_policy(searches)
+    shared = any(t.get("evaluator") == "shared" for log in searches for t in log.trials)
     if policy and not operations:
         operations = [f"operation {k}" for k in range(len(_first_probability(searches)[0]))]
     scored = any(known(t.get("score")) for log in searches for t in log.trials)
@@ -397,18 +397,20 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
             f"Search {log.number + 1}: {s}" if several else s for log, s in zip(searches, sentences, strict=True)
         ],
         "rewards": Markup(rewards_figure(searches)) if scored else None,
-        "reward_note": f"From the {names_text(splits)} split, which neither trains nor compares models.",
+        "reward_note": f"From the {names_text(splits)} split, which neither trains nor compares models."
+        + (" Part of a rise is due to the shared weights, which are trained meanwhile." if shared else ""),
         "operations": Markup(operations_figure(searches, operations)) if policy else None,
         "heat_map": Markup(heat_map_figure(searches, operations)) if policy else None,
         "policy": Markup(policy_figure(searches)) if policy else None,
         "legend": [_key(o, operations) for o in operations],
         "even": f"{1 / len(operations):.2f}" if operations else "",
-        "highest_entropy": f"{math.log(len(operations)):.2f} where every operation is as likely" if operations else "",
+        "highest_entropy": _highest_entropy(space),
         "band": f"; lines are means over {len(searches)} searches, bands their standard deviation" if several else "",
         "no_policy": "This search has no controller with probabilities to show."
         if any(log.trials for log in searches)
         else "The search has not finished its first step.",
         "finalist_split": names_text(sorted({str(f.get("split", "selection")) for f in finalists})),
+        "trial_split": names_text(splits),
         "finalists": [
             {
                 "search": f["number"] + 1,
@@ -425,6 +427,16 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
 
 def _key(name: str, operations: list[str]) -> dict[str, str]:
     return {"label": operation_label(name), "colour": operation_colour(name, operations)}
+
+
+def _highest_entropy(record: Record) -> str:
+    """Of a policy to which every architecture is as likely as any other."""
+    try:
+        space = Space.from_dict(record)
+    except SpaceError:
+        return ""
+    nats = space.layers * math.log(len(space.operations)) + space.n_skips * math.log(2)
+    return f", at most {nats:.1f}, where every network is as likely"
 
 
 def _first_probability(searches: tuple[SearchLog, ...]) -> list[list[float]]:

@@ -162,7 +162,7 @@ def training_hints(evidence: Evidence) -> list[Hint]:
     names = {m.get("architecture"): m.get("model") for m in evidence.summary.get("models", [])}
     unfinished = []
     for (architecture, seed), epochs in evidence.histories.items():
-        scores = [e.get("selection_auroc") for e in epochs]
+        scores = [e.get("auroc") for e in epochs]
         defined = [s for s in scores if known(s)]
         if len(defined) > 2 and scores[-1] == max(defined):
             unfinished.append(f"{names.get(architecture, architecture)} ({seed.replace('seed', 'seed ')})")
@@ -197,8 +197,6 @@ def search_sentences(log: SearchLog) -> list[str]:
             verdict = "candidates did not become better beyond chance, so the search had not learnt by then"
         went = f"from {first.mean():.3f} in the first fifth to {last.mean():.3f} in the last"
         sentences.append(f"The mean reward went {went}: {verdict}.")
-        if any(t.get("evaluator") == "shared" for t in log.trials):
-            sentences.append("Part of a rise is due to the shared weights, which are trained meanwhile.")
     if failed:
         reasons = sorted({str(t.get("reason") or "no reason given") for t in failed})
         sentences.append(f"{len(failed)} of {len(log.trials):,} candidates failed: {names_text(reasons, 3)}.")
@@ -229,7 +227,8 @@ def split_sentence(summary: Record) -> str:
         words[0] += f" ({summary['n_windows']:,} windows)"
     if tracks.get("n"):
         used, n = tracks.get("used", tracks["n"]), tracks["n"]
-        words.append(f"means are over {used:,} of {n:,} tracks" if used != n else f"means are over all {n:,} tracks")
+        all_tracks = f"means are over all {n:,} tracks" if n > 1 else "there is one track"
+        words.append(f"means are over {used:,} of {n:,} tracks" if used != n else all_tracks)
     interval = summary.get("interval") or {}
     if interval:
         words.append(
