@@ -209,11 +209,10 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
         tiles.append({"value": score_text(mean), "text": text, "colour": COLOURS.get(group, "#8b949e")})
 
     for group, words in (("searched", "searched model"), ("sampled", "sampled network")):
-        members = [m for m in models if m.get("group") == group]
-        if members:
-            means = [m["auroc"]["mean"] for m in members]
+        means = [m["auroc"]["mean"] for m in models if m.get("group") == group and known(m["auroc"].get("mean"))]
+        if means:
             mean = groups.get(group, {}).get("auroc", {}).get("mean", sum(means) / len(means))
-            several = f"mean of {len(members)} {words}s" if len(members) > 1 else f"the {words}"
+            several = f"mean of {len(means)} {words}s" if len(means) > 1 else f"the {words}"
             add(group, mean, f"mean AUROC, {several}")
     rivals = [m for m in models if m.get("group") in ("expert", "kmer") and known(m["auroc"].get("mean"))]
     if rivals:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ambergen.errors import InputError, StoreError
+from ambergen.report.evidence import group_events, read_evidence, read_summary
+
+
+def test_read_evidence__finds_everything(simulated_run: Path) -> None:
+    evidence = read_evidence(simulated_run)
+    (log,) = evidence.searches
+    assert log.started["method"] == "enas"
+    assert (len(log.steps), len(log.trials), len(log.finalists)) == (30, 300, 5)
+    assert log.finished["winner"] == log.finalists[0]["id"]
+    assert evidence.scores is not None
+    assert evidence.scores["track"].nunique() == 24
+    assert all(seed in ("seed0", "seed1") for _, seed in evidence.histories)
+
+
+def test_read_evidence__an_empty_directory_is_no_error(tmp_path: Path) -> None:
+    evidence = read_evidence(tmp_path)
+    assert evidence.searches == ()
+    assert evidence.scores is None
+    assert evidence.summary == evidence.provenance == {}
+
+
+def test_read_evidence__a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: not a folder; expected a run directory.*out:"):
+        read_evidence(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["compare.json", "provenance.json"])
+def test_read_evidence__damaged_json_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"models": [')
+    with pytest.raises(StoreError, match=rf"{name}: not JSON .*Delete it and run the same command again"):
+        read_evidence(tmp_path)
+
+
+def test_read_evidence__damaged_parquet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "compare.parquet").write_text("half a file")
+    with pytest.raises(StoreError, match=r"compare\.parquet: not a Parquet file"):
+        read_evidence(tmp_path)
+
+
+def test_read_evidence__parquet_with_other_columns_is_named(tmp_path: Path) -> None:
+    pd.DataFrame({"model": ["searched"], "auroc": [0.8]}).to_parquet(tmp_path / "compare.parquet")
+    with pytest.raises(StoreError, match="lacks the columns group, architecture, search"):
+        read_evidence(tmp_path)
+
+
+def test_read_evidence__a_torn_last_line_of_a_history_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "models" / "abc" / "seed0" / "history.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"epoch": 0, "loss": 1.0}\n{"epoch": 1, "lo')
+    assert read_evidence(tmp_path).histories == {("abc", "seed0"): [{"epoch": 0, "loss": 1.0}]}
+    path.write_text('{"epoch": 0\n{"epoch": 1}\n')
+    with pytest.raises(StoreError, match=r"history\.jsonl: line 1 is not JSON"):
+        read_evidence(tmp_path)
+
+
+def test_group_events__parts_searches() -> None:
+    events = [{"event": "trial", "search": 1, "trial": 0}, {"event": "trial", "search": 0, "trial": 0}]
+    assert [log.number for log in group_events(events)] == [0, 1]
+
+
+def test_read_summary__says_what_to_do_without_a_comparison(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no comparison found\. Run `ambergen compare`"):
+        read_summary(tmp_path)
