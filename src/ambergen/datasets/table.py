@@ -1,0 +1,374 @@
+"""A store from tables of sequences and labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ambergen.datasets.arrays import ArrayWriter
+from ambergen.datasets.config import DataConfig, TableSource
+from ambergen.datasets.labels import pack
+from ambergen.datasets.leaks import find_leaks, same_sequence
+from ambergen.datasets.parts import StoreParts, kept_despite_leaks, leak_report, window_reader
+from ambergen.datasets.splits import (
+    SEARCH,
+    SEARCH_SHARE,
+    SELECTION,
+    SPLIT_NAMES,
+    TEST,
+    TRAIN,
+    check_positives,
+    code_of_cell,
+    draw_rows,
+)
+from ambergen.datasets.store import KNOWN, LABELS, OFFSETS, SPLIT, TOKENS
+from ambergen.errors import AlphabetError, ConfigError, FileFormatError, SplitError
+from ambergen.io.compression import open_by_content
+from ambergen.progress import Progress
+from ambergen.seeds import generator
+from ambergen.sequence.alphabets import Alphabet, by_name
+
+_GAP = 32
+_CHUNK = 20_000
+_LABEL_OF_CELL = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "": -1}
+_SELECTION_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where a file has what is needed."""
+
+    sequence: int
+    labels: tuple[int, ...]
+    split: int | None
+    n_columns: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    tokens : (n, length) uint8
+    labels : (n, n_tracks) int8, -1 where not known
+    split : (n,) uint8
+    """
+
+    tokens: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    split: NDArray[np.uint8]
+
+
+def build_table(
+    config: DataConfig, source: TableSource, parts: StoreParts, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Write the arrays of a store.
+
+    Returns
+    -------
+    dict
+        The part of the manifest that says what the arrays hold.
+    """
+    alphabet = by_name(config.alphabet)
+    files = _files(config, source)
+    tracks = source.labels or _find_label_columns(source)
+    labels, split, rows, length = _write_tokens(files, source, tracks, alphabet, parts, progress)
+    if not (split == TEST).any():
+        raise SplitError(
+            f"{source.train}: there are no test rows; expected a file for them (data.table.test), or a column that "
+            "names the split of each row (data.table.split_column)."
+        )
+    offsets = _GAP + np.arange(len(split), dtype=np.int64) * (length + _GAP)
+    reader = window_reader(parts.folder / TOKENS, offsets, length)
+    split = _draw_splits(split, reader_groups=lambda: same_sequence(reader, len(split), alphabet), seed=seed)
+    _check_positives(labels, split, tracks)
+
+    with progress.task("comparing the splits"):
+        leaks = find_leaks(reader, split, alphabet)
+    stays = kept_despite_leaks(leaks, config.on_leak, lambda row: _row_name(rows, row))
+    report = leak_report(leaks, config.on_leak, SPLIT_NAMES, split)
+    labels, split, offsets = labels[stays], split[stays], offsets[stays]
+    positives, n_windows, warnings = _check_positives(labels, split, tracks)
+
+    parts.write(OFFSETS, offsets)
+    parts.write(SPLIT, split)
+    parts.write(LABELS, pack(labels == 1))
+    if (labels < 0).any():
+        parts.write(KNOWN, pack(labels >= 0))
+    return {
+        "kind": "table",
+        "length": length,
+        "bin": length,
+        "tracks": list(tracks),
+        "reverse_partner": list(range(len(tracks))),
+        "n_windows": len(offsets),
+        "gap": _GAP,
+        "max_shift": _GAP,
+        "rows": rows,
+        "counts": {
+            name: {"windows": int(n_windows[code]), "positives": positives[code].tolist()}
+            for code, name in enumerate(SPLIT_NAMES)
+        },
+        "leaks": report,
+        "warnings": warnings,
+    }
+
+
+def _files(config: DataConfig, source: TableSource) -> list[tuple[Path, int]]:
+    """The files and the split of each; `TRAIN` for one whose column names the split."""
+    if config.split.test or config.split.selection or config.split.search:
+        raise ConfigError(
+            "data.split: contigs are named, but the data come from a table; expected a file for each split "
+            "(data.table.test …) or data.table.split_column. Leave data.split out."
+        )
+    given = [(source.train, TRAIN), (source.search, SEARCH), (source.selection, SELECTION), (source.test, TEST)]
+    files = [(path, code) for path, code in given if path is not None]
+    if source.split_column is not None and len(files) > 1:
+        raise ConfigError(
+            f"data.table: split_column '{source.split_column}' and a file for {SPLIT_NAMES[files[1][1]]} are given; "
+            "expected one of the two. Leave one out."
+        )
+    return files
+
+
+def _draw_splits(split: NDArray[np.uint8], reader_groups: Any, seed: int) -> NDArray[np.uint8]:
+    """Selection and search, where they are not given, are a tenth of the training rows each."""
+    split = split.copy()
+    absent = [
+        (code, share)
+        for code, share in ((SELECTION, _SELECTION_SHARE), (SEARCH, SEARCH_SHARE))
+        if not (split == code).any()
+    ]
+    groups = reader_groups() if absent else None
+    for code, share in absent:
+        assert groups is not None
+        train = np.flatnonzero(split == TRAIN)
+        # Copies of a sequence go together: a draw of ours must not make a leak
+        drawn = draw_rows(groups[train], share, generator(seed, "rows", SPLIT_NAMES[code]))
+        split[train[drawn]] = code
+    return split
+
+
+def _check_positives(
+    labels: NDArray[np.int8], split: NDArray[np.uint8], tracks: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Positives (4, n_tracks), windows (4,) and warnings."""
+    positives = np.stack([(labels[split == code] == 1).sum(axis=0) for code in range(len(SPLIT_NAMES))])
+    n_windows = np.bincount(split, minlength=len(SPLIT_NAMES))
+    return positives, n_windows, check_positives(positives, n_windows, tracks, "data.table")
+
+
+def _row_name(rows: list[dict[str, Any]], row: int) -> str:
+    part = [part for part in rows if part["first"] <= row][-1]
+    return f"{part['file']}, line {part['line'] + row - part['first']}"
+
+
+def _write_tokens(
+    files: list[tuple[Path, int]],
+    source: TableSource,
+    tracks: Sequence[str],
+    alphabet: Alphabet,
+    parts: StoreParts,
+    progress: Progress,
+) -> tuple[NDArray[np.int8], NDArray[np.uint8], list[dict[str, Any]], int]:
+    """Labels (n, n_tracks), splits (n,), which rows came from which file, and the length."""
+    labels: list[NDArray[np.int8]] = []
+    splits: list[NDArray[np.uint8]] = []
+    rows: list[dict[str, Any]] = []
+    length: int | None = None
+    n_rows = 0
+    with parts.writer(TOKENS, np.uint8) as writer, progress.task("reading the tables") as task:
+        writer.write(np.full(_GAP, alphabet.unknown_token, dtype=np.uint8))
+        for path, code in files:
+            rows.append({"file": path.name, "first": n_rows, "line": 2})
+            for chunk in _read(path, code, source, tracks, alphabet, length):
+                length = chunk.tokens.shape[1]
+                _append(writer, chunk.tokens, alphabet)
+                labels.append(chunk.labels)
+                splits.append(chunk.split)
+                n_rows += len(chunk.split)
+                task.advance(len(chunk.split))
+    assert length is not None
+    return np.concatenate(labels), np.concatenate(splits), rows, length
+
+
+def _append(writer: ArrayWriter, tokens: NDArray[np.uint8], alphabet: Alphabet) -> None:
+    """Rows, each with the gap that follows it."""
+    writer.write(np.pad(tokens, ((0, 0), (0, _GAP)), constant_values=alphabet.unknown_token).reshape(-1))
+
+
+def _read(
+    path: Path, code: int, source: TableSource, tracks: Sequence[str], alphabet: Alphabet, length: int | None
+) -> Iterator[_Rows]:
+    """The rows of a file, some at a time."""
+    with _open(path) as reader:
+        columns = _find_columns(path, _header(path, reader), source, tracks)
+        first_line = reader.line_num + 1
+        length_from = "the rows of the file before"
+        while cells := list(islice(reader, _CHUNK)):
+            for number, row in enumerate(cells):
+                if len(row) != columns.n_columns:
+                    raise FileFormatError(
+                        f"{path}, line {first_line + number}: the row has {len(row)} columns, the header has "
+                        f"{columns.n_columns}; expected the same number. Complete the row, or remove it."
+                    )
+            where = _Place(path, first_line)
+            texts = [row[columns.sequence].strip() for row in cells]
+            if length is None:
+                length, length_from = len(texts[0]), f"line {first_line}"
+            yield _Rows(
+                _tokens(where, texts, length, length_from, alphabet),
+                _labels(where, [[row[column].strip() for column in columns.labels] for row in cells], tracks),
+                np.full(len(cells), code, dtype=np.uint8)
+                if columns.split is None
+                else _splits(where, [row[columns.split] for row in cells], str(source.split_column)),
+            )
+            first_line += len(cells)
+        if first_line == 2:
+            raise FileFormatError(f"{path}: there are no rows below the header; expected sequences. Give another file.")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Names the lines of some rows for errors."""
+
+    path: Path
+    first_line: int
+
+    def line(self, row: int) -> str:
+        return f"{self.path}, line {self.first_line + row}"
+
+
+def _tokens(where: _Place, texts: list[str], length: int, length_from: str, alphabet: Alphabet) -> NDArray[np.uint8]:
+    for row, text in enumerate(texts):
+        if not text:
+            raise FileFormatError(f"{where.line(row)}: there is no sequence. Remove the row.")
+        if len(text) != length:
+            raise FileFormatError(
+                f"{where.line(row)}: the sequence has {len(text)} letters, {length_from} has {length}; expected one "
+                f"length. Cut the sequences to one length, or fill them up with {alphabet.unknown}."
+            )
+    try:
+        return alphabet.encode("".join(texts), str(where.path)).reshape(-1, length)
+    except AlphabetError:
+        for row, text in enumerate(texts):
+            alphabet.encode(text, where.line(row))
+        raise
+
+
+def _labels(where: _Place, cells: list[list[str]], tracks: Sequence[str]) -> NDArray[np.int8]:
+    try:
+        values = [[_LABEL_OF_CELL[cell] for cell in row] for row in cells]
+    except KeyError:
+        row, column = next(
+            (row, column)
+            for row, values_of_row in enumerate(cells)
+            for column, cell in enumerate(values_of_row)
+            if cell not in _LABEL_OF_CELL
+        )
+        raise FileFormatError(
+            f"{where.line(row)}, column '{tracks[column]}': the label is {cells[row][column]!r}; expected 0, 1, or "
+            "nothing where it is not known. Correct the cell, or name the label columns (data.table.labels)."
+        ) from None
+    return np.array(values, dtype=np.int8)
+
+
+def _splits(where: _Place, cells: list[str], column: str) -> NDArray[np.uint8]:
+    codes = [code_of_cell(cell) for cell in cells]
+    if None in codes:
+        row = codes.index(None)
+        raise FileFormatError(
+            f"{where.line(row)}, column '{column}': the split is {cells[row]!r}; expected train, search, selection "
+            "(or valid, validation, val, dev) or test. Correct the cell."
+        )
+    return np.array(codes, dtype=np.uint8)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """A reader of rows; columns are separated by tabs where the header has one, else by commas."""
+    with open_by_content(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        try:
+            header = text.readline()
+            delimiter = "\t" if "\t" in header else ","
+            reader = csv.reader(_lines(header, text), delimiter=delimiter, strict=True)
+            yield reader
+        except UnicodeDecodeError as error:
+            raise FileFormatError(
+                f"{path}: this is not text; expected a table with columns separated by commas or tabs, plain or gzip."
+            ) from error
+        except csv.Error as error:
+            raise FileFormatError(f"{path}, line {reader.line_num}: {error}. Correct the line.") from error
+
+
+def _lines(header: str, text: io.TextIOWrapper) -> Iterator[str]:
+    yield header
+    yield from text
+
+
+def _header(path: Path, reader: Any) -> list[str]:
+    names = [name.strip() for name in next(reader, [])]
+    if not any(names):
+        raise FileFormatError(f"{path}: the file is empty; expected a header and rows. Give another file.")
+    for name in names:
+        if names.count(name) > 1:
+            raise FileFormatError(f"{path}, line 1: two columns have the name '{name}'. Rename one of them.")
+    return names
+
+
+def _find_columns(path: Path, header: list[str], source: TableSource, tracks: Sequence[str]) -> _Columns:
+    return _Columns(
+        _column(path, header, source.sequence, "sequence"),
+        tuple(_column(path, header, track, "labels") for track in tracks),
+        None if source.split_column is None else _column(path, header, source.split_column, "split_column"),
+        len(header),
+    )
+
+
+def _column(path: Path, header: list[str], name: str, key: str) -> int:
+    if name not in header:
+        near = get_close_matches(name, header, n=1, cutoff=0.3)
+        hint = f"; the nearest is '{near[0]}'" if near else ""
+        raise FileFormatError(
+            f"{path}, line 1: there is no column '{name}' (data.table.{key}); the columns are "
+            f"{', '.join(header[:10])}{', …' if len(header) > 10 else ''}{hint}. Name the column as the file does."
+        )
+    return header.index(name)
+
+
+def _find_label_columns(source: TableSource) -> tuple[str, ...]:
+    """The columns of the training file that hold nothing but 0, 1 and empty cells, and not only the latter."""
+    path = source.train
+    with _open(path) as reader:
+        header = _header(path, reader)
+        sequence = _column(path, header, source.sequence, "sequence")
+        others = {sequence} | ({header.index(source.split_column)} if source.split_column in header else set())
+        candidates = {column: False for column in range(len(header)) if column not in others}
+        reasons: dict[int, str] = {}
+        while rows := list(islice(reader, _CHUNK)):
+            for column in list(candidates):
+                values = {row[column].strip() for row in rows if column < len(row)}
+                if wrong := values - _LABEL_OF_CELL.keys():
+                    reasons[column] = min(wrong)
+                    del candidates[column]
+                else:
+                    candidates[column] |= bool(values - {""})
+    found = tuple(header[column] for column, has_values in candidates.items() if has_values)
+    if not found:
+        seen = "; ".join(f"'{header[column]}' holds {value!r}" for column, value in list(reasons.items())[:3])
+        raise FileFormatError(
+            f"{path}: no column holds labels{f' ({seen})' if seen else ''}; expected at least one column of 0 and 1 "
+            f"beside '{source.sequence}'. Name the label columns (data.table.labels)."
+        )
+    return found
