@@ -64,6 +64,7 @@ class StandAlone:
             config=self.config.train,
             seed=self.seed,
             dtype=self.dtype,
+            learned=("train",),
             watch=None,
             scored=(self.split,),
             strands="forward",

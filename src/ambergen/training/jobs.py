@@ -24,9 +24,13 @@ from ambergen.training.predict import Strands, predict_logits
 class TrainingJob:
     """Train one network from scratch and score it.
 
+    Once a search is over its search split is training data like any other, for the winner and its rivals alike; a
+    trial whose reward is a score on that split must leave it out.
+
     store : folder of the store
     kind, spec : the network; see `ambergen.models.factory.make_network`
     dtype : float32 or bfloat16
+    learned : splits that are trained on
     watch : split that stops the training; None trains all epochs
     scored : splits on which the trained network is scored
     out : folder for the model, its history and its checkpoint; None keeps nothing
@@ -38,6 +42,7 @@ class TrainingJob:
     config: TrainConfig
     seed: int
     dtype: str
+    learned: tuple[str, ...] = ("train", "search")
     watch: str | None = "selection"
     scored: tuple[str, ...] = ()
     strands: Strands = "both"
@@ -79,7 +84,9 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         seed=seeds.derive(job.seed, "initial weights"),
     )
     checkpoint = None if job.out is None else job.out / "checkpoint.pt"
-    result = fit(network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch)
+    result = fit(
+        network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch, learned=job.learned
+    )
     record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
     provenance = {**job.provenance, "seed": job.seed, "dtype": job.dtype, "training": record}
     model = Model(network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, provenance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,9 @@ def fit(
     dtype: torch.dtype | None = None,
     name: str = "training",
     watch: str | None = "selection",
+    learned: Sequence[str] = ("train",),
 ) -> Fit:
-    """Train `network` on the training split and keep the weights of its best epoch on the watched split.
+    """Train `network` and keep the weights of its best epoch on the watched split.
 
     Parameters
     ----------
@@ -63,12 +65,14 @@ def fit(
     dtype : of the activations; default: by `config.precision`
     watch : split whose score stops the training and chooses the epoch; None trains all epochs and keeps the last, which
         is what a search does, whose rewards must not see the selection split
+    learned : splits that are trained on; after a search that includes its search split
     """
     dtype = dtype or resolve(config.precision, data.device)
-    train_rows = data.store.indices("train")
-    set_output_bias(network.output_layer, data.store.positives("train") / max(1, len(train_rows)))
+    rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
+    positives = sum(data.store.positives(split) for split in learned)
+    set_output_bias(network.output_layer, positives / max(1, len(rows)))
     network.to(data.device)
-    run = _Run(network, data, config, dtype, watch)
+    run = _Run(network, data, config, dtype, rows, watch)
     run.load(None if checkpoint is None else load_checkpoint(checkpoint))
     with progress.task(name, total=config.epochs) as task, torch.random.fork_rng():
         task.advance(len(run.fit.history))
@@ -88,10 +92,16 @@ class _Run:
     """What a training remembers between epochs."""
 
     def __init__(
-        self, network: TrackNetwork, data: DeviceStore, config: TrainConfig, dtype: torch.dtype, watch: str | None
+        self,
+        network: TrackNetwork,
+        data: DeviceStore,
+        config: TrainConfig,
+        dtype: torch.dtype,
+        rows: np.ndarray,
+        watch: str | None,
     ) -> None:
         self.network, self.data, self.config, self.dtype = network, data, config, dtype
-        self.train_rows = data.store.indices("train")
+        self.train_rows = rows
         self.watched_rows = None if watch is None else data.store.indices(watch)
         self.kernels = [m for m in network.modules() if isinstance(m, Conv)]
         self.optimizer = make_optimizer(network, config)
