@@ -63,6 +63,6 @@ class Architecture:
             return cls(tuple(map(str, record["operations"])), tuple(tuple(map(int, s)) for s in record["skips"]))
         except (ValueError, TypeError, KeyError) as error:
             raise SpaceError(
-                f"architecture: {str(source)[:80]!r} is not an architecture ({type(error).__name__}: {error}); expected "
-                'JSON like {"operations": ["conv8", "identity"], "skips": [[], [0]]}.'
+                f"architecture: {str(source)[:80]!r} is not an architecture ({type(error).__name__}: {error}); "
+                'expected JSON like {"operations": ["conv8", "identity"], "skips": [[], [0]]}.'
             ) from error

@@ -62,8 +62,8 @@ class Space:
             operation(name)
         if list(self.reduce) != sorted(set(self.reduce)) or any(not 0 <= r < self.layers - 1 for r in self.reduce):
             raise SpaceError(
-                f"space: reduce is {list(self.reduce)}; expected ascending, distinct layers from 0 to {self.layers - 2} "
-                f"(the last of {self.layers} layers cannot be followed by a reduction)."
+                f"space: reduce is {list(self.reduce)}; expected ascending, distinct layers from 0 to "
+                f"{self.layers - 2} (the last of {self.layers} layers cannot be followed by a reduction)."
             )
         for name, allowed in (("skips", ("all", "stage", "none")), ("head", ("flatten", "gap"))):
             if getattr(self, name) not in allowed:
