@@ -223,6 +223,7 @@ def epoch(
     reverse_complement: bool = False,
     shift: int = 0,
     drop_last: bool = False,
+    skip: int = 0,
 ) -> Iterator[Batch]:
     """All windows of `indices` once.
 
@@ -234,6 +235,7 @@ def epoch(
     reverse_complement : turn half of the windows, drawn at random, to the other strand
     shift : move each window by up to so many bases either way; never further than `Store.max_shift`
     drop_last : leave out a last batch that is smaller than `batch`; its windows change from epoch to epoch
+    skip : batches at the start that are not assembled, for an epoch that is continued; the others stay as they are
     """
     n = len(indices)
     order = np.asarray(indices, dtype=np.int64)
@@ -244,7 +246,7 @@ def epoch(
         shifts = torch.from_numpy(rng.integers(-reach, reach, size=n, endpoint=True)) if reach > 0 else None
         turned = torch.from_numpy(rng.random(n) < 0.5) if reverse_complement else None
     rows = torch.from_numpy(np.ascontiguousarray(order))
-    for first in range(0, n - batch + 1 if drop_last else n, batch):
+    for first in range(skip * batch, n - batch + 1 if drop_last else n, batch):
         part = slice(first, first + batch)
         yield data.gather(
             rows[part], None if shifts is None else shifts[part], None if turned is None else turned[part]
