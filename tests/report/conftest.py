@@ -145,7 +145,7 @@ def _models(
                        "level": 1.55 + rng.normal(0, 0.03), "seeds": list(range(seeds)), "parameters": 231_000,
                        "multiply_adds": 4_100_000, "device_seconds": 131.0})  # fmt: skip
     models.append({**models[0], "model": "searched, ensemble of seeds", "group": "ensemble", "level": 1.62,
-                   "seeds": [0], "architecture": winners[0].id + "-ensemble"})  # fmt: skip
+                   "seeds": [0]})  # fmt: skip
     for k in range(sampled):
         models.append({"model": f"sampled {k + 1}", "group": "sampled", "architecture": space.sample(rng).id,
                        "search": None, "level": 1.38 + rng.normal(0, 0.1), "seeds": list(range(seeds)),

@@ -27,7 +27,8 @@ but ``models`` may be absent; the report then leaves that part out and says so.
 ``interval``    {"level": 0.95, "method": one phrase, such as "bootstrap over tracks and test windows"}
 ``models``      one object a row of the table:
                 {"model": name to show, "group": "searched" | "sampled" | "expert" | "kmer" | "ensemble",
-                 "architecture": id, or a name for a rival, "search": 0..R-1 or null, "seeds": [0, 1, ...],
+                 "architecture": its folder under models/ (an ensemble: that of its members),
+                 "search": 0..R-1 or null, "seeds": [0, 1, ...],
                  "auroc": {"mean", "low", "high", "seed_sd"}, "average_precision": the same four,
                  "parameters", "multiply_adds": counts or null,
                  "device_seconds": training of one seed, mean over seeds, "windows": likewise,
@@ -487,7 +488,7 @@ def _winner_caption(log: SearchLog, summary: Record, n_searches: int) -> str:
     words = f"Network {log.finished.get('winner', '')}"
     words += f", the winner of search {log.number + 1}" if n_searches > 1 else ""
     model: Record = next(
-        (m for m in summary.get("models", []) if m.get("architecture") == log.finished.get("winner")), {}
+        (m for m in ordered_models(summary) if m.get("architecture") == log.finished.get("winner")), {}
     )
     if known(model.get("parameters")):
         words += f": {count_text(model['parameters'])} parameters"
@@ -508,7 +509,9 @@ def _winner_caption(log: SearchLog, summary: Record, n_searches: int) -> str:
 def _training(evidence: Evidence) -> dict[str, Any] | None:
     if not any(evidence.histories.values()):
         return None
-    groups = {str(m.get("architecture")): str(m.get("group")) for m in evidence.summary.get("models", [])}
+    groups: dict[str, str] = {}
+    for model in ordered_models(evidence.summary):  # an ensemble bears its architecture's id, and stands after it
+        groups.setdefault(str(model.get("architecture")), str(model.get("group")))
     for log in evidence.searches:
         if log.finished.get("winner"):
             groups.setdefault(log.finished["winner"], "searched")

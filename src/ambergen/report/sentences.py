@@ -159,7 +159,8 @@ def track_hints(table: pd.DataFrame, minimum: int) -> list[Hint]:
 
 def training_hints(evidence: Evidence) -> list[Hint]:
     """Final trainings whose best epoch was the last one: they stopped before they were done."""
-    names = {m.get("architecture"): m.get("model") for m in evidence.summary.get("models", [])}
+    single = [m for m in evidence.summary.get("models", []) if m.get("group") != "ensemble"]
+    names = {m.get("architecture"): m.get("model") for m in single}
     unfinished = []
     for (architecture, seed), epochs in evidence.histories.items():
         scores = [e.get("auroc") for e in epochs]
