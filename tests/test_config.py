@@ -152,6 +152,14 @@ def test_load__refuses_a_method_that_is_not_there(tmp_path: Path) -> None:
     assert "--set search.method=evolution: found 'evolution'; expected 'enas' or 'random'." in message
 
 
+def test_load__names_the_scorers_that_exist(tmp_path: Path) -> None:
+    message = refused(tmp_path, GENOME + "compare: {scorers: [deepsea, gkm]}\n")
+    assert (
+        "line 6, compare.scorers: compare: scorers are ['deepsea', 'gkm']; expected some of deepsea, danq, kmer"
+        in message
+    )
+
+
 def test_load__refuses_a_budget_without_unit(tmp_path: Path) -> None:
     assert "line 6, search.budget: '30' is no budget; expected a time" in refused(
         tmp_path, GENOME + "search: {budget: 30}\n"

@@ -15,9 +15,11 @@ from ambergen.spaces.space import Space
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.template import explanations, template
 from ambergen.training.config import TrainConfig
+from ambergen.validation.config import CompareConfig
 
 CONFIGS = [
-    WindowConfig, Space, SearchConfig, ControllerConfig, SupernetConfig, StandAloneConfig, TrainConfig, ExecuteConfig,
+    WindowConfig, Space, SearchConfig, ControllerConfig, SupernetConfig, StandAloneConfig, TrainConfig, CompareConfig,
+    ExecuteConfig,
 ]  # fmt: skip
 
 

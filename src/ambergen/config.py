@@ -41,6 +41,7 @@ from ambergen.strategies.reinforce import PRESETS as CONTROLLER_PRESETS
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.training.config import PRESETS as TRAIN_PRESETS
 from ambergen.training.config import TrainConfig, train_preset
+from ambergen.validation.config import CompareConfig
 
 _SUFFIXES = (".gz", ".bgz", ".bed", ".narrowPeak", ".broadPeak", ".bigWig", ".bigwig", ".bw")
 
@@ -77,6 +78,7 @@ class Run:
     search: SearchConfig
     train: TrainConfig
     seeds: int
+    compare: CompareConfig
     execute: ExecuteConfig
     out: Path
 
@@ -98,6 +100,7 @@ class Run:
             "space": plain_data(self.space),
             "search": plain_data(self.search),
             "train": {"seeds": self.seeds, **plain_data(self.train)},
+            "compare": plain_data(self.compare),
             "execute": _stated(plain_data(self.execute)),
             "out": str(self.out),
         }
@@ -133,6 +136,7 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
         search=_section(document, model, "search", SearchConfig()),
         train=_section(document, model, "train", TrainConfig()),
         seeds=SEEDS if model.train is None else model.train.seeds,
+        compare=_section(document, model, "compare", CompareConfig()),
         execute=_section(document, model, "execute", ExecuteConfig()),
         out=Path(model.out),
     )
@@ -167,6 +171,7 @@ class _RunKeys(Section):
     space: model_of(Space, PRESETS) = None  # type: ignore[valid-type]
     search: model_of(SearchConfig, PRESETS) = None  # type: ignore[valid-type]
     train: model_of(TrainConfig, PRESETS, seeds=(typing.Annotated[int, Field(ge=1)], SEEDS)) = None  # type: ignore[valid-type]
+    compare: model_of(CompareConfig, PRESETS) = None  # type: ignore[valid-type]
     execute: model_of(ExecuteConfig, PRESETS) = None  # type: ignore[valid-type]
     out: str
 

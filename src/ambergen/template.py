@@ -18,6 +18,7 @@ from ambergen.runs.config import SearchConfig
 from ambergen.settings import plain_data
 from ambergen.spaces.presets import amber
 from ambergen.training.config import TrainConfig
+from ambergen.validation.config import CompareConfig
 
 WIDTH = 110
 
@@ -102,6 +103,8 @@ def template(
     parts.append(
         _top("train", "Training from scratch: winners, sampled networks and rivals.", TrainConfig(), shown, seeds)
     )
+    shown = ("searches", "sampled", "scorers")
+    parts.append(_top("compare", "What the winners are measured against, on the test split.", CompareConfig(), shown))
     parts.append(_top("execute", "Where jobs run.", ExecuteConfig(), ("engine",)))
     parts.append("# The run directory: everything is written there.\nout: out\n")
     return "\n".join(parts)

@@ -1,0 +1,39 @@
+"""What searched networks are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ambergen.errors import ConfigError
+
+SCORERS = ("deepsea", "danq", "kmer")
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """The models of a comparison on the test split.
+
+    searches : independent searches, each with its own seed; with one there is no p-value, for one search is one sample
+    sampled : architectures drawn at random from the same space and trained the same way (AMBER-Base)
+    matched_parameters : whether as many more are sampled that have about as many parameters as the winners
+    scorers : rivals: the networks of deepsea and danq, and kmer, a logistic regression on k-mer counts
+    published_widths : whether deepsea and danq keep their published widths; else they are scaled to the winner's
+        multiply-adds, and say so in their names
+    """
+
+    searches: int = 1
+    sampled: int = 5
+    matched_parameters: bool = False
+    scorers: tuple[str, ...] = SCORERS
+    published_widths: bool = False
+
+    def __post_init__(self) -> None:
+        if self.searches < 1:
+            raise ConfigError(f"compare: searches is {self.searches}; expected at least 1.")
+        if self.sampled < 0:
+            raise ConfigError(f"compare: sampled is {self.sampled}; expected 0 or more.")
+        unknown = [name for name in self.scorers if name not in SCORERS]
+        if unknown or len(set(self.scorers)) != len(self.scorers):
+            raise ConfigError(
+                f"compare: scorers are {list(self.scorers)}; expected some of {', '.join(SCORERS)}, each once."
+            )
