@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -91,7 +91,7 @@ def build_table(
         )
     offsets = _GAP + np.arange(len(split), dtype=np.int64) * (length + _GAP)
     reader = window_reader(parts.folder / TOKENS, offsets, length)
-    split = _draw_splits(split, reader_groups=lambda: same_sequence(reader, len(split), alphabet), seed=seed)
+    split = _draw_splits(split, reader, alphabet, seed)
     _check_positives(labels, split, tracks)
 
     with progress.task("comparing the splits"):
@@ -142,20 +142,23 @@ def _files(config: DataConfig, source: TableSource) -> list[tuple[Path, int]]:
     return files
 
 
-def _draw_splits(split: NDArray[np.uint8], reader_groups: Any, seed: int) -> NDArray[np.uint8]:
+def _draw_splits(
+    split: NDArray[np.uint8],
+    reader: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
+    alphabet: Alphabet,
+    seed: int,
+) -> NDArray[np.uint8]:
     """Selection and search, where they are not given, are a tenth of the training rows each."""
+    shares = {SELECTION: _SELECTION_SHARE, SEARCH: SEARCH_SHARE}
+    absent = [code for code in shares if not (split == code).any()]
+    if not absent:
+        return split
     split = split.copy()
-    absent = [
-        (code, share)
-        for code, share in ((SELECTION, _SELECTION_SHARE), (SEARCH, SEARCH_SHARE))
-        if not (split == code).any()
-    ]
-    groups = reader_groups() if absent else None
-    for code, share in absent:
-        assert groups is not None
+    # Copies of a sequence go together: a draw of ours must not make a leak
+    groups = same_sequence(reader, len(split), alphabet)
+    for code in absent:
         train = np.flatnonzero(split == TRAIN)
-        # Copies of a sequence go together: a draw of ours must not make a leak
-        drawn = draw_rows(groups[train], share, generator(seed, "rows", SPLIT_NAMES[code]))
+        drawn = draw_rows(groups[train], shares[code], generator(seed, "rows", SPLIT_NAMES[code]))
         split[train[drawn]] = code
     return split
 

@@ -86,7 +86,6 @@ def choose(
                 kept[part][rng.choice(pool, min(wanted, len(pool)), replace=False)] = True
     number = np.flatnonzero(kept)
     left_out = {
-        "gap between splits": int((~taken).sum()),
         "unlabelled, unknown bases only": int((taken & ~labelled & ~usable).sum()),
         "unlabelled, not drawn": int((candidates & ~kept).sum()),
     }
