@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import as_completed as futures_as_completed
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -27,7 +27,11 @@ from ambergen.errors import JobError
 from ambergen.executors.base import CLOSED, Job, JobResult, attempt, cores, reason
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_STARTING = "AMBERGEN_WORKER_IS_STARTING"
+"""Set while a worker imports the script that runs: should that open workers of its own, it lacks its guard."""
 _environment_lock = threading.Lock()
+
+GUARD = 'A script that uses worker processes needs `if __name__ == "__main__":` around its work'
 
 
 class ProcessJob:
@@ -58,6 +62,8 @@ class ProcessExecutor:
     def __init__(self, workers: int, threads: int | None = None) -> None:
         if workers < 1:
             raise JobError(f"executor: {workers} workers; expected at least 1.")
+        if _STARTING in os.environ or current_process().daemon:
+            raise JobError(f"executor: worker processes cannot be started from a worker process. {GUARD}.")
         self.workers = workers
         self.threads = threads or max(1, cores() // workers)
         self._queue: queue.SimpleQueue[ProcessJob | None] = queue.SimpleQueue()
@@ -138,35 +144,50 @@ class _Slot:
     def _run(self, call: bytes) -> JobResult:
         start = time.perf_counter()
         try:
-            if not self._ready():
-                return JobResult("failed", None, CLOSED, 0.0)
-            pipe = self._pipe
-            assert pipe is not None
-            pipe.send_bytes(call)
-            return pickle.loads(pipe.recv_bytes())
-        except (EOFError, OSError) as error:
+            answer = self._hand_over(call).recv_bytes()
+        except JobError as error:
+            return JobResult("failed", None, str(error), time.perf_counter() - start)
+        except (EOFError, OSError):
             # The pipe broke: the worker is gone, with the job that it had.
-            text = CLOSED if self._closed.is_set() else self._epitaph(error)
+            return JobResult("failed", None, self._epitaph(), time.perf_counter() - start)
+        try:
+            return pickle.loads(answer)
+        except Exception as error:  # unpickling runs code of the value's class, which may raise anything
+            text = f"the value of a worker process cannot be read ({reason(error)})"
             return JobResult("failed", None, text, time.perf_counter() - start)
-        except Exception as error:  # a value whose class cannot be loaded here
-            return JobResult("failed", None, reason(error), time.perf_counter() - start)
 
-    def _ready(self) -> bool:
-        """Have a worker that waits for a job; False where the executor is being closed."""
+    def _hand_over(self, call: bytes) -> Connection:
+        """The pipe of a worker that has taken the call.
+
+        A worker may have died since its last job, which is no fault of this one: then another is started, once.
+        """
+        text = ""
+        for _ in range(2):
+            try:
+                pipe = self._ready()
+                pipe.send_bytes(call)
+                pipe.recv_bytes()
+                return pipe
+            except (EOFError, OSError) as error:
+                text = self._epitaph() if self._process is not None else reason(error)
+        raise JobError(CLOSED if self._closed.is_set() else f"{text}, before it took the job. {GUARD}")
+
+    def _ready(self) -> Connection:
+        """The pipe of a living worker."""
         if self._process is not None and not self._process.is_alive():
             self._forget()
         with self._lock:
             if self._closed.is_set():
-                return False
-            if self._process is None:
+                raise JobError(CLOSED)
+            if self._process is None or self._pipe is None:
                 self._process, self._pipe = _start_worker(self._threads)
-        return True
+            return self._pipe
 
-    def _epitaph(self, error: BaseException) -> str:
+    def _epitaph(self) -> str:
         """Why the worker ended, in words; forgets it."""
         process = self._process
-        if process is None:
-            return f"the worker process could not start ({reason(error)})"
+        if self._closed.is_set() or process is None:
+            return CLOSED
         process.join()
         code = process.exitcode or 0
         self._forget()
@@ -174,10 +195,7 @@ class _Slot:
             return "the worker process was killed by SIGKILL: as a rule, the system was out of memory"
         if code < 0:
             return f"the worker process was killed by {signal.Signals(-code).name}"
-        return (
-            f"the worker process ended with exit code {code}. If no job ends well: a script that uses worker processes "
-            'needs `if __name__ == "__main__":` around its work'
-        )
+        return f"the worker process ended with exit code {code}"
 
     def _forget(self) -> None:
         """Reap the worker, if there is one, and close its pipe."""
@@ -198,7 +216,7 @@ def _start_worker(threads: int) -> tuple[SpawnProcess, Connection]:
     try:
         # The libraries read these variables when they are imported, which may be before _work is called (the worker
         # imports the script that runs), so they have to be there when the process begins.
-        with _thread_variables(threads):
+        with _environment({_STARTING: "1", **dict.fromkeys(_THREAD_VARIABLES, str(threads))}):
             process.start()
     except BaseException:
         here.close()
@@ -209,10 +227,11 @@ def _start_worker(threads: int) -> tuple[SpawnProcess, Connection]:
 
 
 @contextlib.contextmanager
-def _thread_variables(threads: int) -> Iterator[None]:
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """The variables of this process, and so of one started meanwhile, for the length of a `with` block."""
     with _environment_lock:
-        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
             yield
         finally:
@@ -227,12 +246,14 @@ def _work(pipe: Connection, threads: int) -> None:
     """The worker's life: one call after another until the pipe ends."""
     # Ctrl-C goes to the whole terminal group; the parent decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    del os.environ[_STARTING]
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             call = pipe.recv_bytes()
         except (EOFError, OSError):
             return
+        pipe.send_bytes(b"taken")
         result = attempt(_call, call, threads)
         try:
             answer = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
