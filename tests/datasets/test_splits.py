@@ -92,10 +92,16 @@ def test_cut_search_split__says_so_where_contigs_are_too_short() -> None:
     [
         (SplitConfig(test=("chrXII",), selection=("I",)), r"split\.test: 'chrXII' is not a contig.*nearest names are"),
         (SplitConfig(test=("II",)), r"split\.selection: no contig is named; expected at least one of I, II, III, …"),
-        (SplitConfig(test=("II",), selection=("chrII",)), r"contig II is in test \('II'\) and in selection \('chrII'\)"),
+        (
+            SplitConfig(test=("II",), selection=("chrII",)),
+            r"contig II is in test \('II'\) and in selection \('chrII'\)",
+        ),
         (SplitConfig(test=("II", "II"), selection=("I",)), r"split\.test: 'II' is named twice"),
         (SplitConfig(test=("II",), selection=("I:1-10001",)), r"region I:1-10001 is not on contig I, which has 10,000"),
-        (SplitConfig(test=("I:0-500",), selection=("I:499-900",)), r"contig I is in test \('I:0-500'\) and in selection"),
+        (
+            SplitConfig(test=("I:0-500",), selection=("I:499-900",)),
+            r"contig I is in test \('I:0-500'\) and in selection",
+        ),
     ],
 )
 def test_split_regions__refuses_what_cannot_be(split: SplitConfig, message: str) -> None:

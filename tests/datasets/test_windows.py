@@ -18,9 +18,7 @@ def test_window_start__the_bin_is_in_the_middle(start: int, width: int, flanks: 
     assert 0 <= after - before <= 1
 
 
-@given(
-    tokens=st.lists(st.sampled_from([0, 3, 4, 4, 4]), max_size=60), width=st.integers(1, 9), step=st.integers(1, 12)
-)
+@given(tokens=st.lists(st.sampled_from([0, 3, 4, 4, 4]), max_size=60), width=st.integers(1, 9), step=st.integers(1, 12))
 def test_known_bins__are_those_with_a_known_base(tokens: list[int], width: int, step: int) -> None:
     array = np.array(tokens, dtype=np.uint8)
     expected = [any(t < 4 for t in tokens[s : s + width]) for s in range(0, len(tokens) - width + 1, step)]
