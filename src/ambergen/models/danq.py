@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork
+from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork, at_least_float32
 
 _FILTERS, _KERNEL, _POOL, _UNITS, _HIDDEN = 320, 26, 13, 320, 925
 
@@ -49,7 +49,7 @@ class DanQ(TrackNetwork):
     def forward(self, x: Tensor) -> Tensor:
         x = nn.functional.pad(x, (0, self.missing)) if self.missing else x
         features = self.features(x.unsqueeze(2)).squeeze(2).transpose(1, 2)
-        states, _ = self.recurrent(features.float())
+        states, _ = self.recurrent(at_least_float32(features))
         return self.output(self.activation(self.dense(self.dropout(states).flatten(1))))
 
 

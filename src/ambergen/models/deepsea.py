@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork
+from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork, at_least_float32
 
 _KERNEL, _POOL = 8, 4
 _FILTERS, _HIDDEN = (320, 480, 960), 925
@@ -59,7 +59,7 @@ class DeepSEA(TrackNetwork):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.features(x.unsqueeze(2)).flatten(1)
-        return self.output(self.activation(self.dense(features)).float())
+        return self.output(at_least_float32(self.activation(self.dense(features))))
 
 
 def multiply_adds(n_tracks: int, length: int, scale: float = 1.0, n_symbols: int = 4) -> int:

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 CHANNELS_LAST = torch.channels_last
 
+# A tap costs multiply-adds by the square of the channels, a padded copy of the activations by the channels alone.
+_ZERO_TAP_CHANNELS = 32
+
 
 def one_hot(tokens: Tensor, dtype: torch.dtype = torch.float32, n_symbols: int = 4) -> Tensor:
     """Tokens as a one-hot view whose memory is channels-last; unknown symbols are zeros.
@@ -31,6 +34,11 @@ def one_hot(tokens: Tensor, dtype: torch.dtype = torch.float32, n_symbols: int =
     """
     table = torch.eye(n_symbols + 1, n_symbols, dtype=dtype, device=tokens.device)
     return table[tokens.int()].transpose(1, 2)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x`, in float32 where it was of lower precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class Conv(nn.Module):
@@ -53,7 +61,7 @@ class Conv(nn.Module):
         weight = self.weight.to(x.dtype)
         bias = None if self.bias is None else self.bias.to(x.dtype)
         total = (self.kernel - 1) * self.dilation if self.padding == "same" else 0
-        if total % 2 and self.dilation == 1:
+        if total % 2 and self.dilation == 1 and self.weight.shape[1] <= _ZERO_TAP_CHANNELS:
             # A zero tap on the left makes an even kernel odd: symmetric padding, no padded copy of the activations.
             weight, total = F.pad(weight, (1, 0)), total + 1
         elif total % 2:

@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from ambergen.models.layers import BatchNorm, Conv, Dropout, Linear, MaxPoolReduce, TrackNetwork
+from ambergen.models.layers import BatchNorm, Conv, Dropout, Linear, MaxPoolReduce, TrackNetwork, at_least_float32
 from ambergen.models.operations import make_operation
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.operations import operation
@@ -54,7 +54,7 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x.mean(dim=(2, 3)) if self.average else x.flatten(1)
         x = self.dense_dropout(self.activation(self.dense(self.dropout(x))))
-        return self.output(x.float())  # float32: bfloat16 logits would tie
+        return self.output(at_least_float32(x))  # bfloat16 logits would tie
 
 
 class Network(TrackNetwork):

@@ -38,9 +38,10 @@ class Supernet(Network):
     def child(self, architecture: Architecture) -> Child:
         """The child model of `architecture` with a copy of its path's weights and statistics."""
         child = Child(self.space, architecture, self.n_tracks, self.length, self.n_symbols)
-        mine = self.state_dict()
+        mine, example = self.state_dict(), next(self.parameters())
+        child.to(example.device, example.dtype)
         child.load_state_dict({name: mine[name] for name in child.state_dict()})
-        return child.to(next(self.parameters()).device).train(self.training)
+        return child.train(self.training)
 
     @torch.no_grad()
     def score_many(self, x: Tensor, architectures: Sequence[Architecture]) -> Tensor:
