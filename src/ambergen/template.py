@@ -96,7 +96,7 @@ def template(
         windows = "  windows:\n" + "\n".join(_section(WindowConfig(), "    ", shown=("length", "bin", "step", "label")))
         parts.append(f"{data}{windows}\n{SPLIT.format(presets=', '.join(SPLITS))}{LEAK}")
     parts.append(_top("space", "The networks among which the search chooses.", amber(), shown=("preset",)))
-    shown = ("method", "budget", "objective", "seed", "finalists")
+    shown: tuple[str, ...] = ("method", "budget", "objective", "seed", "finalists")
     parts.append(_top("search", "How the architecture is searched.", SearchConfig(), shown))
     seeds = [*_comment("independent trainings of each network; their spread is reported", "  "), f"  seeds: {SEEDS}"]
     shown = ("epochs", "patience", "batch")

@@ -12,15 +12,33 @@ from typing import Annotated, Any
 import typer
 
 from ambergen import __version__
+from ambergen.cli.build import build
+from ambergen.cli.check import check
+from ambergen.cli.compare import compare
+from ambergen.cli.demo import demo
 from ambergen.cli.describe import describe
 from ambergen.cli.failures import reported, show_tracebacks
 from ambergen.cli.init import init
+from ambergen.cli.predict import predict
+from ambergen.cli.report import report
+from ambergen.cli.run import run
+from ambergen.cli.search import search
 from ambergen.cli.status import status
+from ambergen.cli.train import train
 
 COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
+    ("Start here", "demo", demo),
     ("Start here", "init", init),
-    ("Look", "status", status),
-    ("Look", "describe", describe),
+    ("Start here", "check", check),
+    ("Start here", "run", run),
+    ("One stage", "build", build),
+    ("One stage", "search", search),
+    ("One stage", "train", train),
+    ("One stage", "compare", compare),
+    ("One stage", "report", report),
+    ("Look and use", "status", status),
+    ("Look and use", "describe", describe),
+    ("Look and use", "predict", predict),
 ]
 
 app = typer.Typer(

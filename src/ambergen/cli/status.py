@@ -13,8 +13,6 @@ from ambergen.cli.tables import pairs, score, table
 if TYPE_CHECKING:
     from ambergen.report.evidence import Evidence, SearchLog
 
-STAGES = ("build", "search", "train", "compare", "report")
-
 
 def status(folder: RunFolder, as_json: AsJson = False) -> None:
     """What has been done in a run, the best so far, what it cost, and the time left.
@@ -44,9 +42,9 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
 
 def _stages(evidence: Evidence) -> dict[str, str]:
     """Stage -> done, going on, or not begun."""
-    from ambergen.pipeline import finished_stages
+    from ambergen.stages import StageBook
 
-    done = finished_stages(evidence.path)
+    done = StageBook(evidence.path).done()
     begun = {
         "build": (evidence.path / "store").exists(),
         "search": bool(evidence.searches),
@@ -54,14 +52,15 @@ def _stages(evidence: Evidence) -> dict[str, str]:
         "compare": evidence.scores is not None,
         "report": (evidence.path / "report.html").exists(),
     }
-    return {stage: "done" if stage in done else "begun" if begun[stage] else "not begun" for stage in STAGES}
+    return {stage: "done" if stage in done else "begun" if was else "not begun" for stage, was in begun.items()}
 
 
 def _search(log: SearchLog) -> dict[str, Any]:
     scored = [t for t in log.trials if t.get("score") is not None]
     best = max(scored, key=lambda t: t["score"], default=None)
-    used = sum(e.get("cost", {}).get("device_seconds", 0.0) for e in (*log.steps, *log.trials, *log.finalists))
-    done = {"steps": len(log.steps), "trials": len(log.trials)}
+    last = log.steps[-1] if log.steps else {}
+    used = (log.finished or last).get("cost", {}).get("device_seconds", 0.0)
+    done = {"epochs": last.get("epochs", 0.0), "steps": last.get("supernet_steps", 0), "trials": len(log.trials)}
     return {
         "search": log.number,
         "method": log.started.get("method"),
@@ -77,7 +76,7 @@ def _search(log: SearchLog) -> dict[str, Any]:
 
 
 def _seconds_left(budget: str | None, used: float, done: dict[str, int]) -> float | None:
-    """Estimated from the pace so far; None where the budget's unit is not counted in the log."""
+    """Of the rounds, without the finalists, from the pace so far; None before the first round."""
     from ambergen.budgets import Budget
 
     if budget is None:
@@ -96,7 +95,7 @@ def _models(folder: Path) -> list[str]:
 def _text(record: dict[str, Any]) -> str:
     parts = [f"{record['run']}", pairs([(stage, state) for stage, state in record["stages"].items()])]
     if record["searches"]:
-        header = ("search", "method", "budget", "steps", "trials", "failed", "best", "score", "cost", "left")
+        header = ("search", "method", "budget", "epochs", "trials", "failed", "best", "score", "cost", "left")
         parts.append(table(header, [_row(s) for s in record["searches"]], left=(0, 1, 2)))
     if record["models"]:
         parts.append("Trained models:\n" + "\n".join(f"  {name}" for name in record["models"]))
@@ -112,7 +111,7 @@ def _row(search: dict[str, Any]) -> tuple[object, ...]:
         search["search"],
         search["method"] or "-",
         search["budget"] or "-",
-        search["steps"],
+        f"{search['epochs']:.1f}",
         search["trials"],
         search["failed"],
         best["id"] if best else "-",

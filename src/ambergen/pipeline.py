@@ -1,0 +1,212 @@
+"""The chain build → search → train → compare → report over one run directory; what is current is skipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ambergen.atomic import write_json, write_text
+from ambergen.config import Run
+from ambergen.datasets.building import build
+from ambergen.datasets.store import Store
+from ambergen.errors import JobError
+from ambergen.executors.base import Executor, cores
+from ambergen.executors.engines import make_executor
+from ambergen.progress import SILENT, Progress
+from ambergen.provenance import processor, provenance
+from ambergen.report.page import write_report
+from ambergen.runs.loop import SearchResult, search
+from ambergen.settings import plain_data
+from ambergen.stages import STAGES, Stage, StageBook, alone
+from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
+from ambergen.training.precision import default_device, resolve
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What the stages of one command share.
+
+    probed : float32 or bfloat16, what the precision `auto` means
+    """
+
+    run: Run
+    book: StageBook
+    executor: Executor
+    probed: str
+    progress: Progress
+
+    @property
+    def out(self) -> Path:
+        return self.run.out
+
+    def dtype(self, precision: str) -> str:
+        """What a precision of the run file (auto, float32, bfloat16) means here."""
+        return self.probed if precision == "auto" else precision
+
+
+def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = SILENT) -> None:
+    """Do `stages` of a run, in their order, with what they need of earlier ones.
+
+    Raises
+    ------
+    AmbergenError
+        Whatever a stage raises; what was finished is kept, and the same call continues.
+    """
+    wanted = set(stages)
+    with alone(run.out):
+        write_text(run.out / "run.yaml", run.to_yaml())
+        book = StageBook(run.out)
+        with make_executor(run.execute.engine, n_workers(run)) as executor:
+            place = Workplace(run, book, executor, _probed(run), progress)
+            store = build_stage(place)
+            _write_provenance(place, store)
+            if wanted & {"search", "train", "compare"}:
+                found = search_stage(place, store)
+                if wanted & {"train", "compare"}:
+                    train_stage(place, store, found)
+            if "report" in wanted:
+                report_stage(place)
+
+
+def n_workers(run: Run) -> int:
+    """Jobs at a time: as asked for, else one a core, or a single one where an accelerator does the work."""
+    if run.execute.workers is not None:
+        return run.execute.workers
+    return 1 if run.execute.engine == "inline" or default_device().type != "cpu" else cores()
+
+
+# ---- stages
+
+
+def build_stage(place: Workplace) -> Store:
+    """The store, built where the inputs are new."""
+    run = place.run
+    store = build(run.data, run.out / "store", run.search.seed, place.progress)
+    inputs = {"store": store.checksum}
+    if not place.book.is_current("build", inputs):
+        place.book.begin("build", inputs)
+        place.book.finish("build")
+    return store
+
+
+def search_stage(place: Workplace, store: Store) -> list[SearchResult]:
+    """The searches: run, continued, or read where they are finished."""
+    run, log = place.run, place.out / "events.jsonl"
+    inputs = {"store": store.checksum, "space": plain_data(run.space), "search": plain_data(run.search)}
+    finished = place.book.is_current("search", inputs)
+    dtype = place.dtype(run.search.supernet.train.precision)
+    if not finished:
+        place.book.begin("search", inputs, remains=f"{log} and {place.out / 'checkpoints'}" if log.exists() else None)
+    found = [
+        search(run.space, store, run.search, place.out, place.executor, number, dtype, place.progress)
+        for number in range(run.compare.searches)
+    ]
+    if not finished:
+        place.book.finish("search")
+    return found
+
+
+def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> None:
+    """Final training of every winner with all seeds; models that are there are kept.
+
+    Raises
+    ------
+    JobError
+        If a training failed.
+    """
+    run, models = place.run, place.out / "models"
+    inputs = {"store": store.checksum, "train": plain_data(run.train)}
+    record = {**inputs, "seeds": run.seeds, "winners": [f.architecture.id for f in found]}
+    before = place.book.inputs("train") or inputs
+    if models.exists() and {k: before[k] for k in inputs} != inputs:
+        place.book.begin("train", record, remains=str(models))
+    jobs = [_job(place, store, result, k) for result in found for k in range(run.seeds)]
+    jobs = list({job.out: job for job in jobs}.values())
+    missing = [job for job in jobs if not _is_whole(job)]
+    if not missing and place.book.is_current("train", record):
+        return
+    place.book.begin("train", record)
+    with place.progress.task("final training", total=len(jobs)) as task:
+        task.advance(len(jobs) - len(missing))
+        handles = {place.executor.submit(train_network, job): job for job in missing}
+        for handle in place.executor.as_completed(handles):
+            result = handle.result()
+            if result.status == "failed":
+                raise JobError(
+                    f"{handles[handle].out}: the training failed: {result.reason}. The same command tries it again; "
+                    "where memory was short, use fewer workers (--set execute.workers=1) or a smaller "
+                    "train.micro_batch."
+                )
+            task.advance()
+            task.note(_trained(result.value))
+    place.book.finish("train")
+
+
+def _job(place: Workplace, store: Store, result: SearchResult, k: int) -> TrainingJob:
+    run = place.run
+    return TrainingJob(
+        store=store.path,
+        kind="child",
+        spec={"space": run.space.to_dict(), "architecture": result.architecture.to_dict()},
+        config=run.train,
+        seed=run.search.seed + k,
+        dtype=place.dtype(run.train.precision),
+        out=place.out / "models" / result.architecture.id / f"seed{k}",
+        provenance={"store": store.checksum, "config": run.to_dict()},
+    )
+
+
+def _is_whole(job: TrainingJob) -> bool:
+    return job.out is not None and (job.out / "model.json").exists()
+
+
+def _trained(result: TrainingResult) -> str:
+    return f"best epoch {result.best_epoch + 1} of {result.n_epochs}"
+
+
+def report_stage(place: Workplace) -> Path:
+    """The page; it is made in seconds, so it is made anew each time."""
+    place.book.begin("report", {})
+    page = write_report(place.out)
+    place.book.finish("report")
+    return page
+
+
+# ---- provenance
+
+
+def _probed(run: Run) -> str:
+    """What `auto` means here; a continued run keeps what its first command found, to count in the same digits."""
+    path, device = run.out / "provenance.json", default_device()
+    if path.exists():
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["device"] == device_name():
+                return str(record["dtype"])
+        except (ValueError, KeyError, TypeError):
+            pass  # a damaged record is written anew
+    return str(resolve("auto", device)).removeprefix("torch.")
+
+
+def device_name() -> str:
+    """What trains here, in words."""
+    device = default_device()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return f"{device.type}: {name}"
+
+
+def _write_provenance(place: Workplace, store: Store) -> None:
+    record = provenance(
+        place.run.search.seed,
+        device_name(),
+        place.probed,
+        place.executor.threads,
+        workers=place.executor.workers,
+        store=store.checksum,
+        config=place.run.to_dict(),
+    )
+    write_json(place.out / "provenance.json", record)
