@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from ambergen.budgets import Budget
 from ambergen.errors import ConfigError
-from ambergen.settings import Section, build, dotted, model_of, parse_document, plain_data, read_document, validate
+from ambergen.settings import (
+    Section,
+    build,
+    differences,
+    dotted,
+    model_of,
+    parse_document,
+    plain_data,
+    read_document,
+    validate,
+)
 
 
 @dataclass(frozen=True)
@@ -151,3 +161,11 @@ def test_build__adds_the_place_to_what_a_dataclass_refuses() -> None:
 
 def test_dotted__is_how_a_user_writes_a_key() -> None:
     assert dotted(("data", "tracks", 3, "peaks")) == "data.tracks[3].peaks"
+
+
+def test_differences__name_the_key_at_any_depth() -> None:
+    assert list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 2}, "d": 3})) == [
+        ("a.b", 1, 2),
+        ("c", 2, None),
+        ("d", None, 3),
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ambergen.errors import ConfigError, RunError, StoreError
-from ambergen.stages import StageBook, alone, differences
+from ambergen.stages import StageBook, alone
 
 
 def test_stage__is_current_when_it_was_done_with_the_same_inputs(tmp_path: Path) -> None:
@@ -21,9 +21,14 @@ def test_stage__is_current_when_it_was_done_with_the_same_inputs(tmp_path: Path)
 
 
 def test_stage__that_leaves_something_refuses_other_settings(tmp_path: Path) -> None:
-    StageBook(tmp_path).begin("search", {"space": {"width": 32, "layers": 6}})
-    with pytest.raises(ConfigError, match=r"space\.width was 32 and is now 24.*another folder.*remove events\.jsonl"):
-        StageBook(tmp_path).begin("search", {"space": {"width": 24, "layers": 6}}, remains="events.jsonl")
+    log = tmp_path / "events.jsonl"
+    book = StageBook(tmp_path)
+    book.begin("search", {"space": {"width": 32, "layers": 6}, "store": "abc"})
+    book.refuse_others("search", {"space": {"width": 24, "layers": 6}}, log)
+    log.touch()
+    book.refuse_others("search", {"space": {"width": 32, "layers": 6}}, log)
+    with pytest.raises(ConfigError, match=r"space\.width was 32 and is now 24.*another folder.*remove .*events\.jsonl"):
+        book.refuse_others("search", {"space": {"width": 24, "layers": 6}}, log)
 
 
 def test_stage__that_leaves_nothing_begins_anew(tmp_path: Path) -> None:
@@ -38,14 +43,6 @@ def test_book__refuses_a_damaged_record(tmp_path: Path) -> None:
     (tmp_path / "stages.json").write_text('{"build": 3}')
     with pytest.raises(StoreError, match="It is damaged; remove it"):
         StageBook(tmp_path)
-
-
-def test_differences__name_the_key_at_any_depth() -> None:
-    assert list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 2}, "d": 3})) == [
-        ("a.b", 1, 2),
-        ("c", 2, None),
-        ("d", None, 3),
-    ]
 
 
 def test_alone__refuses_a_second_run_in_the_folder(tmp_path: Path) -> None:

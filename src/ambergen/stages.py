@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ambergen.atomic import write_json
 from ambergen.errors import ConfigError, RunError, StoreError
+from ambergen.settings import differences
 
 Stage = Literal["build", "search", "train", "compare", "report"]
 STAGES: tuple[Stage, ...] = ("build", "search", "train", "compare", "report")
@@ -43,28 +44,31 @@ class StageBook:
         record = self._records.get(stage)
         return None if record is None else record["inputs"]
 
-    def begin(self, stage: Stage, inputs: dict[str, Any], remains: str | None = None) -> None:
-        """Note that `stage` is worked on with `inputs`.
+    def refuse_others(self, stage: Stage, inputs: dict[str, Any], remains: Path) -> None:
+        """Nothing, unless the stage was begun with other inputs and `remains` is left of it.
 
         Parameters
         ----------
-        remains : what an earlier beginning leaves that must not be mixed with this one; None where nothing does
+        inputs : all of them, or those that are known already
 
         Raises
         ------
         ConfigError
-            If the stage was begun with other inputs and something of it remains.
+            That names what differs.
         """
-        before = self.inputs(stage)
-        now = _plain(inputs)
-        if before is not None and before != now and remains is not None:
-            key, old, new = next(differences(before, now))
+        before, now = self.inputs(stage), _plain(inputs)
+        if before is None or not remains.exists():
+            return
+        for key, old, new in differences({name: before.get(name) for name in now}, now):
             raise ConfigError(
                 f"{self.path.parent}: the {stage} stage was begun with other settings: {key} was {_short(old)} and is "
-                f"now {_short(new)}. Give the run another folder (--set out=…), or remove {remains} and `{stage}` from "
-                f"{self.path} to do it anew."
+                f"now {_short(new)}. Give the run another folder (--set out=…), go back to the settings, or remove "
+                f"{remains} to do the stage anew."
             )
-        self._records[stage] = {"inputs": now, "done": None}
+
+    def begin(self, stage: Stage, inputs: dict[str, Any]) -> None:
+        """Note that `stage` is worked on with `inputs`."""
+        self._records[stage] = {"inputs": _plain(inputs), "done": None}
         self._save()
 
     def finish(self, stage: Stage) -> None:
@@ -73,15 +77,6 @@ class StageBook:
 
     def _save(self) -> None:
         write_json(self.path, self._records)
-
-
-def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, value before and value now, of everything that differs."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in [*before, *(n for n in now if n not in before)]:
-            yield from differences(before.get(name), now.get(name), f"{key}.{name}" if key else name)
-    elif before != now:
-        yield key, before, now
 
 
 def _plain(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from ambergen.cost import Cost
+from ambergen.errors import SplitError
 from ambergen.metrics.ranking import defined, mean_defined, ranking
 from ambergen.progress import Task
 from ambergen.spaces.architecture import Architecture
@@ -55,6 +56,22 @@ class Evaluator(Protocol):
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
+
+
+def check_measurable(split: str, n_windows: int, positives: np.ndarray) -> None:
+    """Raise SplitError unless at least one track can be measured, before hours are spent on a score that is not there.
+
+    Parameters
+    ----------
+    split : name of the split, or of the part of it that is looked at
+    positives : (n_tracks,) positive windows among the `n_windows`
+    """
+    if not defined(positives, n_windows - positives).any():
+        raise SplitError(
+            f"{split} split: none of the {len(positives)} tracks has 10 positive and 10 negative windows among its "
+            f"{n_windows:,} windows (at most {positives.max(initial=0)} positive); expected at least one track, for "
+            "nothing can be measured here otherwise. Give this split more contigs or rows."
+        )
 
 
 def objective_value(objective: Objective, logits: np.ndarray, labels: np.ndarray, known: np.ndarray | None) -> float:

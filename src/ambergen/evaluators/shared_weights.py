@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from ambergen import seeds
-from ambergen.cost import Stopwatch
+from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import Batch, DeviceStore, epoch
-from ambergen.evaluators.base import Advance, Objective, Propose, Rating, objective_value
+from ambergen.errors import ConfigError, RunError
+from ambergen.evaluators.base import Advance, Objective, Propose, Rating, check_measurable, objective_value
 from ambergen.models.layers import Conv, batch_statistics, one_hot
 from ambergen.models.supernet import Supernet
 from ambergen.progress import Task
@@ -23,6 +25,9 @@ from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
 from ambergen.training.loop import set_output_bias
 from ambergen.training.step import make_optimizer, rate_factor, train_step
+
+_HELD_LOGITS = 1 << 27
+"""Logits of ratings that are held at a time: 512 MiB."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class SupernetConfig:
     rows : windows of the search split that a rating uses, the same for all architectures of a search
     rescored_rows : the same for finalists
     score_batch : windows whose statistics batch norms share in a rating
-    train : optimiser, batch and augmentation; epochs and patience have no meaning here
+    train : optimiser, batch and augmentation; epochs, patience and average have no meaning here, and the schedule
+        cannot be cosine, for the end of a search is not known beforehand
     """
 
     steps: int = 100
@@ -47,6 +53,18 @@ class SupernetConfig:
             optimizer="adam", learning_rate=1e-3, schedule="constant", weight_decay=0.0, l1=1e-8, l2=5e-7
         )
     )
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "rows", "rescored_rows", "score_batch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"supernet: {name} is {getattr(self, name)}; expected at least 1.")
+        if self.warm_up < 0:
+            raise ConfigError(f"supernet: warm_up is {self.warm_up}; expected 0 or more epochs.")
+        if self.train.schedule == "cosine":
+            raise ConfigError(
+                "supernet: the schedule of train is cosine, which needs a last step; the end of a search is not known "
+                "beforehand. Expected constant or amber."
+            )
 
 
 class SharedWeights:
@@ -77,6 +95,7 @@ class SharedWeights:
         search_rows = seeds.generator(seed, "rating rows").permutation(store.indices("search"))
         self.rows = np.sort(search_rows[: config.rows])
         self.rescored_rows = np.sort(search_rows[: config.rescored_rows])
+        check_measurable("search (rows that rate)", len(self.rows), store.labels(self.rows).sum(axis=0, dtype=np.int64))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,6 +104,13 @@ class SharedWeights:
     # ---- training
 
     def advance(self, propose: Propose, task: Task) -> Advance:
+        """Train, each step on the next batch and the next proposal.
+
+        Raises
+        ------
+        RunError
+            If the loss is no number any more.
+        """
         n_steps = self.config.steps
         if self.steps_done == 0:
             n_steps += round(self.config.warm_up * self.steps_per_epoch)
@@ -95,8 +121,15 @@ class SharedWeights:
                 losses.append(self._step(batch, architecture))
                 task.advance()
             loss = float(torch.stack(losses).mean())
+        if not math.isfinite(loss):
+            raise RunError(
+                f"search: the loss of the shared weights is {loss} within steps {before} to {self.steps_done}. Lower "
+                f"supernet.train.learning_rate (now {self.config.train.learning_rate:g}) or set "
+                "supernet.train.gradient_clip, and search into another folder."
+            )
         steps = self.steps_done - before
-        return Advance(loss, steps, steps / self.steps_per_epoch, watch.cost(windows=steps * self.config.train.batch))
+        windows = steps * min(self.config.train.batch, len(self.train_rows))
+        return Advance(loss, steps, steps / self.steps_per_epoch, watch.cost(windows))
 
     def _batches(self, n_steps: int) -> Iterator[Batch]:
         """The next `n_steps` batches of an endless row of epochs, whatever was consumed before."""
@@ -144,19 +177,23 @@ class SharedWeights:
         return self._rate(architectures, self.rescored_rows, task)
 
     def _rate(self, architectures: Sequence[Architecture], rows: np.ndarray, task: Task) -> list[Rating]:
-        distinct = list(dict.fromkeys(architectures))
+        # Sorted, so that a part of them has most of the prefixes that all have in common.
+        distinct = sorted(set(architectures), key=lambda a: [*zip(a.operations, a.skips, strict=True)])
+        store = self.data.store
+        size = max(1, _HELD_LOGITS // max(1, len(rows) * store.n_tracks))
+        score: dict[Architecture, float | None] = {}
         with Stopwatch() as watch:
-            logits = self.logits(distinct, rows)
-            store = self.data.store
             labels, known = store.labels(rows), store.mask(rows)
-            values = [objective_value(self.objective, each, labels, known) for each in logits]
-            score = dict(zip(distinct, values, strict=True))
+            for first in range(0, len(distinct), size):
+                part = distinct[first : first + size]
+                for architecture, logits in zip(part, self.logits(part, rows), strict=True):
+                    finite = np.isfinite(logits).all()
+                    score[architecture] = objective_value(self.objective, logits, labels, known) if finite else None
         task.advance(len(architectures))
-        total = watch.cost(windows=len(rows) * len(distinct))
-        share = type(total)(
-            total.device_seconds / len(architectures), total.windows // len(architectures), total.peak_memory
-        )
-        return [Rating(a, score[a], cost=share) for a in architectures]
+        total, n = watch.cost(windows=len(rows) * len(distinct)), len(architectures)
+        share = Cost(total.device_seconds / n, total.windows // n, total.peak_memory)
+        reasons = {a: None if value is not None else "its logits are not all numbers" for a, value in score.items()}
+        return [Rating(a, score[a], reasons[a], share) for a in architectures]
 
     def logits(self, architectures: Sequence[Architecture], rows: np.ndarray) -> np.ndarray:
         """Forward-strand logits with each architecture's own batch statistics.
@@ -166,13 +203,15 @@ class SharedWeights:
         (n_architectures, n_rows, n_tracks), float32
         """
         self.supernet.eval()
-        parts = []
+        logits = np.empty((len(architectures), len(rows), self.data.n_tracks), np.float32)
+        done = 0
         with batch_statistics(self.supernet), torch.no_grad():
             for chunk in _even_parts(rows, self.config.score_batch):
                 tokens = self.data.gather(torch.as_tensor(chunk, device=self.data.device)).tokens
                 x = one_hot(tokens, self.dtype, self.supernet.n_symbols)
-                parts.append(self.supernet.score_many(x, architectures).cpu().numpy())
-        return np.concatenate(parts, axis=1)
+                logits[:, done : done + len(chunk)] = self.supernet.score_many(x, architectures).cpu().numpy()
+                done += len(chunk)
+        return logits
 
     # ---- continuation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,10 +51,15 @@ class StandAlone:
         return Advance()
 
     def rate(self, architectures: Sequence[Architecture], task: Task) -> list[Rating]:
+        return list(self.completed(architectures, task))
+
+    def completed(self, architectures: Sequence[Architecture], task: Task) -> Iterator[Rating]:
+        """The ratings one by one, in order, each as soon as it and those before it are there."""
         jobs = [self.executor.submit(train_network, self._job(architecture)) for architecture in architectures]
-        for _ in self.executor.as_completed(jobs):
+        for architecture, job in zip(architectures, jobs, strict=True):
+            rating = self._rating(architecture, job.result())
             task.advance()
-        return [self._rating(a, job.result()) for a, job in zip(architectures, jobs, strict=True)]
+            yield rating
 
     def _job(self, architecture: Architecture) -> TrainingJob:
         return TrainingJob(

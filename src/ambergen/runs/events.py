@@ -14,7 +14,8 @@ from typing import Any
 
 from ambergen.errors import StoreError
 
-_KEYS = ("event", "search", "step", "trial", "id")
+_KEYS = {"step": ("step",), "trial": ("trial",), "finalist": ("id",)}
+"""What tells an event from others of its kind in the same search."""
 
 
 class EventLog:
@@ -82,4 +83,5 @@ def _heal(path: Path) -> None:
 
 
 def _key(event: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(event.get(k) for k in _KEYS)
+    kind = event["event"]
+    return kind, event.get("search"), *(event.get(k) for k in _KEYS.get(kind, ()))

@@ -42,6 +42,14 @@ def best_ratings(ratings: Sequence[Rating], n: int) -> list[Rating]:
     return sorted(done.values(), key=lambda r: (-(r.score or 0.0), r.architecture.id))[:n]
 
 
+def best_first(finalists: Sequence[Finalist]) -> list[Finalist]:
+    """By their stand-alone score, ties by id; those that failed last."""
+    return sorted(
+        finalists,
+        key=lambda f: (f.stand_alone_score is None, -(f.stand_alone_score or 0.0), f.architecture.id),
+    )
+
+
 def winner(finalists: Sequence[Finalist]) -> Finalist:
     """The finalist with the best stand-alone score.
 
@@ -57,4 +65,4 @@ def winner(finalists: Sequence[Finalist]) -> Finalist:
             f"search: no finalist could be trained ({reasons}). Mend the cause and give the same command again: the "
             "search itself is kept."
         )
-    return max(trained, key=lambda f: (f.stand_alone_score or 0.0, f.architecture.id))
+    return best_first(trained)[0]
