@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -43,6 +44,18 @@ class Workplace:
     def out(self) -> Path:
         return self.run.out
 
+    @property
+    def log(self) -> Path:
+        return self.out / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.out / "checkpoints"
+
+    @property
+    def models(self) -> Path:
+        return self.out / "models"
+
     def dtype(self, precision: str) -> str:
         """What a precision of the run file (auto, float32, bfloat16) means here."""
         return self.probed if precision == "auto" else precision
@@ -58,10 +71,11 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
     """
     wanted = set(stages)
     with alone(run.out):
-        write_text(run.out / "run.yaml", run.to_yaml())
         book = StageBook(run.out)
         with make_executor(run.execute.engine, n_workers(run)) as executor:
             place = Workplace(run, book, executor, _probed(run), progress)
+            _refuse_other_settings(place)
+            write_text(run.out / "run.yaml", run.to_yaml())
             store = build_stage(place)
             _write_provenance(place, store)
             if wanted & {"search", "train", "compare"}:
@@ -95,12 +109,14 @@ def build_stage(place: Workplace) -> Store:
 
 def search_stage(place: Workplace, store: Store) -> list[SearchResult]:
     """The searches: run, continued, or read where they are finished."""
-    run, log = place.run, place.out / "events.jsonl"
-    inputs = {"store": store.checksum, "space": plain_data(run.space), "search": plain_data(run.search)}
-    finished = place.book.is_current("search", inputs)
+    run = place.run
+    inputs = {**_search_settings(run), "store": store.checksum}
     dtype = place.dtype(run.search.supernet.train.precision)
+    place.book.refuse_others("search", inputs, place.log, place.checkpoints)
+    inputs |= {"searches": run.compare.searches}
+    finished = place.book.is_current("search", inputs)
     if not finished:
-        place.book.begin("search", inputs, remains=f"{log} and {place.out / 'checkpoints'}" if log.exists() else None)
+        place.book.begin("search", inputs)
     found = [
         search(run.space, store, run.search, place.out, place.executor, number, dtype, place.progress)
         for number in range(run.compare.searches)
@@ -118,18 +134,16 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
     JobError
         If a training failed.
     """
-    run, models = place.run, place.out / "models"
-    inputs = {"store": store.checksum, "train": plain_data(run.train)}
-    record = {**inputs, "seeds": run.seeds, "winners": [f.architecture.id for f in found]}
-    before = place.book.inputs("train") or inputs
-    if models.exists() and {k: before[k] for k in inputs} != inputs:
-        place.book.begin("train", record, remains=str(models))
+    run = place.run
+    inputs = {**_train_settings(run), "store": store.checksum}
+    place.book.refuse_others("train", inputs, place.models)
+    inputs |= {"seeds": run.seeds, "winners": [f.architecture.id for f in found]}
     jobs = [_job(place, store, result, k) for result in found for k in range(run.seeds)]
     jobs = list({job.out: job for job in jobs}.values())
     missing = [job for job in jobs if not _is_whole(job)]
-    if not missing and place.book.is_current("train", record):
+    if not missing and place.book.is_current("train", inputs):
         return
-    place.book.begin("train", record)
+    place.book.begin("train", inputs)
     with place.progress.task("final training", total=len(jobs)) as task:
         task.advance(len(jobs) - len(missing))
         handles = {place.executor.submit(train_network, job): job for job in missing}
@@ -146,6 +160,20 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
     place.book.finish("train")
 
 
+def _search_settings(run: Run) -> dict[str, Any]:
+    return {"space": plain_data(run.space), "search": plain_data(run.search)}
+
+
+def _train_settings(run: Run) -> dict[str, Any]:
+    return {"train": plain_data(run.train)}
+
+
+def _refuse_other_settings(place: Workplace) -> None:
+    """Before anything is touched: a folder holds one search and one way of training."""
+    place.book.refuse_others("search", _search_settings(place.run), place.log, place.checkpoints)
+    place.book.refuse_others("train", _train_settings(place.run), place.models)
+
+
 def _job(place: Workplace, store: Store, result: SearchResult, k: int) -> TrainingJob:
     run = place.run
     return TrainingJob(
@@ -155,7 +183,7 @@ def _job(place: Workplace, store: Store, result: SearchResult, k: int) -> Traini
         config=run.train,
         seed=run.search.seed + k,
         dtype=place.dtype(run.train.precision),
-        out=place.out / "models" / result.architecture.id / f"seed{k}",
+        out=place.models / result.architecture.id / f"seed{k}",
         provenance={"store": store.checksum, "config": run.to_dict()},
     )
 

@@ -44,8 +44,8 @@ class StageBook:
         record = self._records.get(stage)
         return None if record is None else record["inputs"]
 
-    def refuse_others(self, stage: Stage, inputs: dict[str, Any], remains: Path) -> None:
-        """Nothing, unless the stage was begun with other inputs and `remains` is left of it.
+    def refuse_others(self, stage: Stage, inputs: dict[str, Any], *remains: Path) -> None:
+        """Nothing, unless the stage was begun with other inputs and something of `remains` is left of it.
 
         Parameters
         ----------
@@ -57,13 +57,14 @@ class StageBook:
             That names what differs.
         """
         before, now = self.inputs(stage), _plain(inputs)
-        if before is None or not remains.exists():
+        left = " and ".join(str(path) for path in remains if path.exists())
+        if before is None or not left:
             return
         for key, old, new in differences({name: before.get(name) for name in now}, now):
             raise ConfigError(
                 f"{self.path.parent}: the {stage} stage was begun with other settings: {key} was {_short(old)} and is "
                 f"now {_short(new)}. Give the run another folder (--set out=…), go back to the settings, or remove "
-                f"{remains} to do the stage anew."
+                f"{left} to do the stage anew."
             )
 
     def begin(self, stage: Stage, inputs: dict[str, Any]) -> None:
