@@ -7,6 +7,6 @@ __getattr__, __dir__ = lazy(
     {
         "auroc": "ambergen.metrics.ranking:auroc",
         "average_precision": "ambergen.metrics.ranking:average_precision",
-        "delong": "ambergen.metrics.delong:delong",
+        "delong": "ambergen.metrics.auroc_difference:delong",
     },
 )

@@ -176,22 +176,15 @@ def _codes(
     codes = np.empty((n_tracks, n_windows), dtype=np.int32 if scores.dtype == np.float32 else np.int64)
     fits = True
     for tile in _parts(0, n_windows, _TILE_VALUES // max(1, n_tracks)):
-        values = scores[tile] if known is None else np.where(known[tile], scores[tile], 0)
-        if np.isnan(values.max(initial=-np.inf)):
-            row, track = np.argwhere(np.isnan(values))[0]
-            raise InputError(
-                f"ranking: the score of row {tile.start + row}, track {first_track + track} is nan; expected a number. "
-                "A network whose training diverged gives nan: lower the learning rate, or leave the row out through "
-                "`known`."
-            )
-        ordered, fitted = _ordered_integers(values)
+        ordered, fitted = _ordered_integers(scores[tile] if known is None else np.where(known[tile], scores[tile], 0))
         fits &= fitted
         ordered <<= 1
         ordered |= labels[tile]
         codes[:, tile] = ordered.T
     if not fits:
-        ranked = scores if known is None else np.where(known, scores, 0)
-        codes = _dense_ranks(np.ascontiguousarray(ranked.T)) << 1 | labels.T
+        scores = scores if known is None else np.where(known, scores, 0)
+        _refuse_nan(scores, first_track)
+        codes = _dense_ranks(np.ascontiguousarray(scores.T)) << 1 | labels.T
     if known is not None:
         codes[~known.T] = np.iinfo(codes.dtype).max - 1
     return codes
@@ -199,22 +192,31 @@ def _codes(
 
 def _ordered_integers(scores: NDArray[np.floating]) -> tuple[NDArray[np.signedinteger], bool]:
     """Integers ordered as the scores, two bits shorter, and whether the scores allowed it; see `_codes`."""
-    integer: type[np.signedinteger] = np.int32 if scores.dtype == np.float32 else np.int64
-    unsigned = np.uint32 if integer is np.int32 else np.uint64
-    lowest = np.array(2.0**-100 if integer is np.int32 else 2.0**-900, scores.dtype).view(integer)
+    single = scores.dtype == np.float32
+    integer: type[np.signedinteger] = np.int32 if single else np.int64
+    gap = np.array(2.0**-100 if single else 2.0**-900, scores.dtype).view(integer) - 1
     bits: NDArray[np.signedinteger] = scores.view(integer)
-    sign = bits >> (np.iinfo(integer).bits - 1)  # 0, or -1 (all bits set) where the score is negative
-    magnitude = bits & np.iinfo(integer).max
-    # Zero wraps around to the largest unsigned integer, so what remains is the smallest magnitude that is not zero.
-    smallest = (magnitude - 1).view(unsigned).min(initial=np.iinfo(unsigned).max)
-    magnitude -= lowest - 1
-    # - 1: the largest code stays free for what is not known.
-    limit = (1 << (np.iinfo(integer).bits - 2)) - 1
-    fits = bool(smallest >= lowest - 1 and magnitude.max(initial=0) < limit)
-    np.maximum(magnitude, 0, out=magnitude)
-    magnitude ^= sign
-    magnitude -= sign
-    return magnitude, fits
+    # All bits but the sign are turned where the score is negative: -0 becomes -1, lower scores lower integers.
+    turned = bits >> (np.iinfo(integer).bits - 1)
+    turned &= np.iinfo(integer).max
+    turned ^= bits
+    # Both sides move towards zero by the magnitudes that no score has.
+    turned -= turned.clip(-1 - gap, gap)
+    # - 2: the largest code stays free for what is not known. A nan lies beyond the limit.
+    limit = (1 << (np.iinfo(integer).bits - 2)) - 2
+    only_zeros_became_zero = np.count_nonzero(turned) == np.count_nonzero(scores != 0)
+    fits = only_zeros_became_zero and -limit <= turned.min(initial=0) and turned.max(initial=0) <= limit
+    return turned, bool(fits)
+
+
+def _refuse_nan(scores: NDArray[np.floating], first_track: int) -> None:
+    missing = np.isnan(scores)
+    if missing.any():
+        row, track = np.argwhere(missing)[0]
+        raise InputError(
+            f"ranking: the score of row {row}, track {first_track + track} is nan; expected a number. A network whose "
+            "training diverged gives nan: lower the learning rate, or leave the row out through `known`."
+        )
 
 
 def _dense_ranks(scores: NDArray[np.floating]) -> NDArray[np.int64]:
