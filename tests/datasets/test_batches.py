@@ -9,10 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambergen.datasets.batches import DeviceStore, epoch
+from ambergen.datasets.batches import DeviceStore, ReverseComplement, epoch
 from ambergen.datasets.building import build
 from ambergen.datasets.config import DataConfig, GenomeSource, TableSource
 from ambergen.datasets.store import Store
+from ambergen.sequence.alphabets import Alphabet
 from ambergen.sequence.onehot import reverse_complement
 from tests.datasets.conftest import SmallGenome
 
@@ -53,6 +54,16 @@ def test_gather__turns_windows_and_swaps_partners(store: Store, device: str) -> 
     np.testing.assert_array_equal(batch.tokens.cpu(), tokens)
     np.testing.assert_array_equal(batch.labels.cpu(), labels)
     assert (tokens == 4).any()  # bases that are not known stay so
+
+
+@pytest.mark.parametrize(("symbols", "complement"), [("ACGT", "TGCA"), ("ATCG", "TAGC")])
+def test_reverse_complement__turns_rows_in_place(symbols: str, complement: str) -> None:
+    alphabet = Alphabet(name="dna", symbols=symbols, unknown="N", complement=complement)
+    tokens = np.random.default_rng(0).integers(0, 5, (40, 33)).astype(np.uint8)
+    turned = np.arange(40) % 3 == 0
+    expected = np.where(turned[:, None], reverse_complement(tokens, alphabet), tokens)
+    ReverseComplement(alphabet)(tokens, turned)
+    np.testing.assert_array_equal(tokens, expected)
 
 
 @pytest.mark.parametrize("device", DEVICES)

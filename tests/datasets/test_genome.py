@@ -16,6 +16,7 @@ from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, FileFormatError, LeakError, SplitError
 from ambergen.io.bed import read_intervals
 from ambergen.sequence.alphabets import DNA
+from ambergen.sequence.intervals import merge
 from tests.datasets.conftest import LENGTHS, SmallGenome, write_genome
 
 SPLIT_OF_CONTIG = {"A": "train", "B": "search", "C": "selection", "D": "test"}
@@ -111,6 +112,22 @@ def test_build__partners_are_stored(small_genome: SmallGenome) -> None:
     plus, minus = small_genome.config.source.tracks
     config = small_genome.with_tracks(plus, replace(minus, reverse_partner="wide"))
     assert build(config, small_genome.folder / "store").reverse_partner.tolist() == [1, 0]
+
+
+def test_build__a_bigwig_labels_as_the_peaks_of_its_runs(small_genome: SmallGenome) -> None:
+    pybigtools = pytest.importorskip("pybigtools", reason="pybigtools has no build for this Python")
+    assert isinstance(small_genome.config.source, GenomeSource)
+    peaks = small_genome.config.source.tracks[0]
+    assert peaks.peaks is not None
+    merged = merge(read_intervals(peaks.peaks))
+    runs = [(c, int(s), int(e), 2.5) for c, s, e in zip(merged.contig, merged.start, merged.end, strict=True)]
+    path = small_genome.folder / "wide.bw"
+    pybigtools.open(str(path), "w").write(LENGTHS, runs)
+    stores = [
+        build(small_genome.with_tracks(track), small_genome.folder / str(number))
+        for number, track in enumerate([peaks, TrackSource("wide", bigwig=path, threshold=2.0)])
+    ]
+    assert stores[0].checksum == stores[1].checksum
 
 
 def copy_window(small_genome: SmallGenome, strand: str) -> DataConfig:

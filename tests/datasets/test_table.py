@@ -106,6 +106,12 @@ def test_build__draws_selection_and_search_from_train_where_they_are_absent(
     assert not stores[0].manifest["leaks"]["identical"]
 
 
+def test_build__blank_lines_at_the_end_are_no_rows(files: TableSource, tmp_path: Path) -> None:
+    with open(files.train, "a") as stream:
+        stream.write("\n\n")
+    assert len(build(DataConfig(files), tmp_path / "store").indices("train")) == 20
+
+
 def test_build__label_columns_may_be_named(files: TableSource, tmp_path: Path) -> None:
     store = build(DataConfig(replace(files, labels=("open",))), tmp_path / "store")
     assert store.tracks == ("open",)
@@ -147,6 +153,7 @@ def line(number: int, text: str) -> Callable[[Path], None]:
         (line(4, "ACGTJCGTACGT,0,1,x"), AlphabetError, r"train\.csv, line 4, base 5: 'J' is not a DNA symbol"),
         (line(4, "ACGT,0,1,x"), FileFormatError, r"train\.csv, line 4: the sequence has 4 letters, line 2 has 12;"),
         (line(4, ",0,1,x"), FileFormatError, r"train\.csv, line 4: there is no sequence"),
+        (line(4, ""), FileFormatError, r"line 4: the row has 0 columns, the header has 4"),
         (line(4, "ACGTACGTACGT,0"), FileFormatError, r"line 4: the row has 2 columns, the header has 4"),
         (line(1, "seq,bound,open,remark"), FileFormatError, r"line 1: there is no column 'sequence'.*nearest is 'seq'"),
         (line(1, "sequence,bound,bound,remark"), FileFormatError, r"line 1: two columns have the name 'bound'"),

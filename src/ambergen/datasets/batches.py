@@ -13,6 +13,7 @@ from torch import Tensor
 from ambergen.datasets.labels import unpack
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
+from ambergen.sequence.alphabets import Alphabet
 
 # A store moves to the accelerator whole if it leaves this share of the free memory to the network.
 _SHARE_FOR_NETWORK = 0.5
@@ -127,7 +128,7 @@ class _Mapped:
         self._offsets = store.offsets
         self._labels = store.packed_labels
         self._known = store.packed_known
-        self._complement = _ComplementOnProcessor(store)
+        self._turn = ReverseComplement(store.alphabet)
 
     def gather(
         self, indices: Tensor, shift: Tensor | None, reverse: Tensor | None
@@ -137,21 +138,22 @@ class _Mapped:
         start = self._offsets[rows] if shift is None else self._offsets[rows] + shift.cpu().numpy()
         tokens = self._windows[start]
         if reverse is not None:
-            self._complement.reverse(tokens, reverse.cpu().numpy())
+            self._turn(tokens, reverse.cpu().numpy())
         known = None if self._known is None else torch.from_numpy(self._known[rows])
         return torch.from_numpy(tokens), torch.from_numpy(self._labels[rows]), known
 
 
-class _ComplementOnProcessor:
-    def __init__(self, store: Store) -> None:
-        alphabet = store.alphabet
+class ReverseComplement:
+    """Turns rows of tokens in place, on the processor, faster than `sequence.onehot.reverse_complement`."""
+
+    def __init__(self, alphabet: Alphabet) -> None:
         self._unknown = alphabet.unknown_token
         self._table = alphabet.complement_table if alphabet.complement is not None else None
         # Where the partner of a token is last - token, arithmetic does the work of the table in a tenth of its time
         mirrored = np.arange(self._unknown, dtype=np.uint8)[::-1]
         self._is_mirror = self._table is not None and bool((self._table[:-1] == mirrored).all())
 
-    def reverse(self, tokens: NDArray[np.uint8], reverse: NDArray[np.bool_]) -> None:
+    def __call__(self, tokens: NDArray[np.uint8], reverse: NDArray[np.bool_]) -> None:
         """Replace the rows of `tokens` by their reverse complements where `reverse` says so."""
         assert self._table is not None
         rows = np.flatnonzero(reverse)

@@ -102,8 +102,8 @@ def build_genome(
     n_windows = np.bincount(choice.split, minlength=len(SPLIT_NAMES))
     check_positives(labelled.positives(_spread(choice.bins, choice.split, len(bins))), n_windows, tracks)
 
-    with progress.task("comparing the splits"):
-        reader = window_reader(parts.folder / TOKENS, offsets, windows.length)
+    with progress.task("comparing the splits", total=len(offsets)) as task:
+        reader = window_reader(parts.folder / TOKENS, offsets, windows.length, task)
         leaks = find_leaks(reader, choice.split, by_name(config.alphabet), offsets, windows.length)
     stays = kept_despite_leaks(
         leaks,

@@ -18,6 +18,7 @@ from ambergen.datasets.config import OnLeak
 from ambergen.datasets.leaks import Leaks, PairLeak
 from ambergen.datasets.store import MANIFEST
 from ambergen.errors import LeakError
+from ambergen.progress import Task
 
 _VERBS = {"identical": ("has the sequence of", "have the sequence of"), "overlapping": ("overlaps", "overlap")}
 
@@ -49,14 +50,17 @@ class StoreParts:
 
 
 def window_reader(
-    path: Path, offsets: NDArray[np.int64], length: int
+    path: Path, offsets: NDArray[np.int64], length: int, task: Task | None = None
 ) -> Callable[[NDArray[np.int64]], NDArray[np.uint8]]:
     """A function from row numbers (n,) to tokens (n, length) of a token line on disk.
 
     The file is mapped for one call at a time, so that the pages it touched do not stay in this process's memory.
+    `task` counts the rows.
     """
 
     def tokens_of(rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if task is not None:
+            task.advance(len(rows))
         return sliding_window_view(map_array(path), length)[offsets[rows]]
 
     return tokens_of

@@ -1,4 +1,12 @@
-"""A data set on disk: tokens once, windows as offsets into them, labels as bits, and a manifest."""
+"""A data set on disk: tokens once, windows as offsets into them, labels as bits, and a manifest.
+
+tokens.npy     uint8; contigs, or rows of a table, one after another with unknown tokens before, between and after
+offsets.npy    (n_windows,) int64; where each window begins in it
+labels.npy     (n_windows, ceil(n_tracks / 8)) uint8; bits, the first track in the lowest
+known.npy      the same for "is the label known"; absent where all are
+split.npy      (n_windows,) uint8; 0 train, 1 search, 2 selection, 3 test
+manifest.json  names, sizes and checksums of all these, the inputs, the recipe, counts, leaks and warnings
+"""
 
 from __future__ import annotations
 
@@ -31,7 +39,7 @@ class Store:
     Attributes
     ----------
     path : the folder
-    manifest : how the store was made; see `docs/architecture.md`
+    manifest : what the arrays hold and how the store was made
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
@@ -55,7 +63,7 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A worker process opens the store itself; its arrays are not sent
-        return Store.open, (self.path,)
+        return Store.open, (self.path.absolute(),)
 
     @property
     def length(self) -> int:

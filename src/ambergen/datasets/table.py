@@ -94,8 +94,8 @@ def build_table(
     split = _draw_splits(split, reader, alphabet, seed)
     _check_positives(labels, split, tracks)
 
-    with progress.task("comparing the splits"):
-        leaks = find_leaks(reader, split, alphabet)
+    with progress.task("comparing the splits", total=len(split)) as task:
+        leaks = find_leaks(window_reader(parts.folder / TOKENS, offsets, length, task), split, alphabet)
     stays = kept_despite_leaks(leaks, config.on_leak, lambda row: _row_name(rows, row))
     report = leak_report(leaks, config.on_leak, SPLIT_NAMES, split)
     labels, split, offsets = labels[stays], split[stays], offsets[stays]
@@ -217,7 +217,7 @@ def _read(
     """The rows of a file, some at a time."""
     with _open(path) as reader:
         columns = _find_columns(path, _header(path, reader), source, tracks)
-        first_line = reader.line_num + 1
+        first_line = 2
         length_from = "the rows of the file before"
         while cells := list(islice(reader, _CHUNK)):
             for number, row in enumerate(cells):
@@ -299,14 +299,14 @@ def _splits(where: _Place, cells: list[str], column: str) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    """A reader of rows; columns are separated by tabs where the header has one, else by commas."""
+def _open(path: Path) -> Iterator[Iterator[list[str]]]:
+    """The rows; columns are separated by tabs where the header has one, else by commas."""
     with open_by_content(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         try:
             header = text.readline()
             delimiter = "\t" if "\t" in header else ","
             reader = csv.reader(_lines(header, text), delimiter=delimiter, strict=True)
-            yield reader
+            yield _without_last_blanks(reader)
         except UnicodeDecodeError as error:
             raise FileFormatError(
                 f"{path}: this is not text; expected a table with columns separated by commas or tabs, plain or gzip."
@@ -315,12 +315,24 @@ def _open(path: Path) -> Iterator[Any]:
             raise FileFormatError(f"{path}, line {reader.line_num}: {error}. Correct the line.") from error
 
 
+def _without_last_blanks(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Rows up to the last that is not blank; blank ones before it are left for the caller to refuse."""
+    n_blank = 0
+    for row in rows:
+        if not row:
+            n_blank += 1
+            continue
+        yield from [[] for _ in range(n_blank)]
+        n_blank = 0
+        yield row
+
+
 def _lines(header: str, text: io.TextIOWrapper) -> Iterator[str]:
     yield header
     yield from text
 
 
-def _header(path: Path, reader: Any) -> list[str]:
+def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
     names = [name.strip() for name in next(reader, [])]
     if not any(names):
         raise FileFormatError(f"{path}: the file is empty; expected a header and rows. Give another file.")
