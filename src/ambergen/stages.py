@@ -109,10 +109,17 @@ def alone(out: Path) -> Iterator[None]:
 
     Raises
     ------
+    ConfigError
+        If it cannot be a folder.
     RunError
         If another process works there.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(
+            f"{out}: a file stands in the way of this folder. Name another one with --set out=…, or move the file."
+        ) from error
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -63,7 +63,7 @@ def test_describe__a_saved_model(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_describe__names_the_nearest_preset() -> None:
-    with pytest.raises(InputError, match="'compct' is unknown. Did you mean 'compact'"):
+    with pytest.raises(InputError, match=r"'compct' is unknown\. Did you mean 'compact'"):
         describe("compct", tracks=None, length=None, as_json=False)
 
 

@@ -14,7 +14,14 @@ def test_duration__is_told_in_two_units_at_most() -> None:
 
 
 def test_rate__is_told_the_way_it_is_read() -> None:
-    assert [rate(r) for r in (0, 0.2, 3.21, 12, 3400, 2.5e6)] == ["", "5.0 s each", "3.2/s", "12/s", "3.4 k/s", "2.5 M/s"]
+    assert [rate(r) for r in (0, 0.2, 3.21, 12, 3400, 2.5e6)] == [
+        "",
+        "5.0 s each",
+        "3.2/s",
+        "12/s",
+        "3.4 k/s",
+        "2.5 M/s",
+    ]
 
 
 def test_bars__show_units_note_and_what_is_said() -> None:

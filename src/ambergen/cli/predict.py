@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ambergen.training.model import Model
+    from ambergen.sequence.alphabets import Alphabet
+    from ambergen.sequence.scorer import Scorer
 
 ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Form:
+    """What windows have to be like."""
+
+    length: int
+    alphabet: Alphabet
 
 
 @dataclass(frozen=True)
@@ -60,35 +69,38 @@ def predict(
       ambergen predict out/models/3f2a9c01b7/seed0 promoters.fa > tracks.tsv
       ambergen predict out/models/3f2a9c01b7/seed0 peaks.bed --genome genome.fa.gz -o tracks.parquet
     """
+    from ambergen.baselines.loading import load
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.errors import InputError
-    from ambergen.training.model import Model
+    from ambergen.sequence.alphabets import by_name
+    from ambergen.training.model import read_description
     from ambergen.training.precision import default_device
 
     suffixes = "" if out is None else "".join(out.suffixes[-2:])
     if out is not None and not suffixes.endswith((".tsv", ".tsv.gz", ".parquet")):
         raise InputError(f"{out}: the ending tells the format; expected .tsv, .tsv.gz or .parquet.")
-    scorer = Model.load(model, default_device())
-    total, windows = _windows(scorer, source, genome)
+    scorer, alphabet = load(model, default_device()), by_name(read_description(model)["alphabet"])
+    total, windows = _windows(Form(scorer.length, alphabet), source, genome)
     with _writer(out) as write, progress_for_terminal().task("Predicting", total) as task:
         for part in windows:
             write(_rows(scorer, part))
             task.advance(len(part.tokens))
 
 
-def _rows(model: Model, windows: Windows) -> pd.DataFrame:
-    """Names and probabilities, one row a window."""
+def _rows(scorer: Scorer, windows: Windows) -> pd.DataFrame:
+    """Names and probabilities (scores, where the model has no probabilities), one row a window."""
     import pandas as pd
     from scipy.special import expit
 
-    scores = expit(model.predict(windows.tokens))
-    return pd.DataFrame({**windows.names, **{track: scores[:, t] for t, track in enumerate(model.tracks)}})
+    scores = scorer.predict(windows.tokens)
+    scores = expit(scores) if scorer.output == "logit" else scores
+    return pd.DataFrame({**windows.names, **{track: scores[:, t] for t, track in enumerate(scorer.tracks)}})
 
 
 # ---- windows
 
 
-def _windows(model: Model, source: Path, genome: Path | None) -> tuple[int | None, Iterator[Windows]]:
+def _windows(form: Form, source: Path, genome: Path | None) -> tuple[int | None, Iterator[Windows]]:
     """Number of windows, None where it is not known yet, and the windows."""
     from ambergen.errors import InputError
     from ambergen.io.compression import open_by_content
@@ -98,40 +110,40 @@ def _windows(model: Model, source: Path, genome: Path | None) -> tuple[int | Non
     if is_fasta:
         if genome is not None:
             raise InputError(f"{source}: is a FASTA file, whose sequences need no genome. Leave --genome out.")
-        return None, _sequence_windows(model, source)
+        return None, _sequence_windows(form, source)
     if genome is None:
         raise InputError(f"{source}: is not FASTA, so it is read as intervals. Name their genome with --genome FASTA.")
     from ambergen.io.bed import read_intervals
 
     intervals = read_intervals(source)
-    return len(intervals), _interval_windows(model, source, genome)
+    return len(intervals), _interval_windows(form, source, genome)
 
 
-def _sequence_windows(model: Model, source: Path) -> Iterator[Windows]:
+def _sequence_windows(form: Form, source: Path) -> Iterator[Windows]:
     import numpy as np
 
     from ambergen.errors import InputError
     from ambergen.io.fasta import read_contigs
 
     names: list[str] = []
-    tokens = np.full((ROWS, model.length), model.alphabet.unknown_token, np.uint8)
-    for contig in read_contigs(source, model.alphabet):
-        spare = model.length - len(contig.tokens)
+    tokens = np.full((ROWS, form.length), form.alphabet.unknown_token, np.uint8)
+    for contig in read_contigs(source, form.alphabet):
+        spare = form.length - len(contig.tokens)
         if spare < 0:
             raise InputError(
-                f"{source}, sequence {contig.name}: has {len(contig.tokens)} bases; this model sees {model.length}. "
+                f"{source}, sequence {contig.name}: has {len(contig.tokens)} bases; this model sees {form.length}. "
                 "Cut it into windows, or give intervals in a BED file with --genome."
             )
         tokens[len(names), spare // 2 : spare // 2 + len(contig.tokens)] = contig.tokens
         names.append(contig.name)
         if len(names) == ROWS:
             yield Windows({"name": names}, tokens)
-            names, tokens = [], np.full_like(tokens, model.alphabet.unknown_token)
+            names, tokens = [], np.full_like(tokens, form.alphabet.unknown_token)
     if names:
         yield Windows({"name": names}, tokens[: len(names)])
 
 
-def _interval_windows(model: Model, source: Path, genome: Path) -> Iterator[Windows]:
+def _interval_windows(form: Form, source: Path, genome: Path) -> Iterator[Windows]:
     """Windows contig by contig in the genome's order, so that one contig is in memory at a time."""
     import numpy as np
 
@@ -140,7 +152,7 @@ def _interval_windows(model: Model, source: Path, genome: Path) -> Iterator[Wind
     from ambergen.io.bed import read_intervals
     from ambergen.io.fasta import contig_lengths, read_contigs
 
-    lengths = contig_lengths(genome, model.alphabet)
+    lengths = contig_lengths(genome, form.alphabet)
     aliases = ContigAliases(list(lengths))
     wanted: dict[str, Any] = {}
     for name, part in read_intervals(source).by_contig():
@@ -157,13 +169,13 @@ def _interval_windows(model: Model, source: Path, genome: Path) -> Iterator[Wind
                 f"has {lengths[contig]:,} bases. The intervals are probably on another assembly; name their own genome."
             )
         wanted.setdefault(contig, []).append((name, part))
-    for record in read_contigs(genome, model.alphabet):
+    for record in read_contigs(genome, form.alphabet):
         for name, part in wanted.get(record.name, ()):
             for first in range(0, len(part), ROWS):
                 rows = part.select(np.arange(first, min(first + ROWS, len(part))))
-                starts = (rows.start + rows.end) // 2 - model.length // 2
+                starts = (rows.start + rows.end) // 2 - form.length // 2
                 names = {"chrom": [name] * len(rows), "start": rows.start, "end": rows.end}
-                yield Windows(names, _cut(record.tokens, starts, model.length, model.alphabet.unknown_token))
+                yield Windows(names, _cut(record.tokens, starts, form.length, form.alphabet.unknown_token))
 
 
 def _cut(tokens: np.ndarray, starts: np.ndarray, length: int, unknown: int) -> np.ndarray:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ambergen.cli.status import _seconds_left
+from tests.cli.conftest import Command
+
+
+def test_status__tells_stages_searches_and_models(
+    trained: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("status", trained / "out", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["stages"] == {
+        "build": "done",
+        "search": "done",
+        "train": "done",
+        "compare": "not begun",
+        "report": "not begun",
+    }
+    search = record["searches"][0]
+    assert search["steps"] == 6
+    assert search["trials"] == 6
+    assert search["winner"] is not None
+    assert search["seconds_left"] is None
+    assert len(record["models"]) == 2
+
+
+def test_status__is_a_table_for_people(trained: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("status", trained / "out") == 0
+    text = capsys.readouterr().out
+    assert "6 steps" in text
+    assert "Trained models:" in text
+
+
+def test_status__of_a_search_under_way_has_best_and_time_left(
+    trained: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = trained / "out" / "events.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    first_round = next(n for n, line in enumerate(lines) if '"event":"step"' in line)
+    log.write_text("".join(lines[: first_round + 1]) + '{"event":"tri')
+    assert command("status", trained / "out", "--json") == 0
+    search = json.loads(capsys.readouterr().out)["searches"][0]
+    assert search["trials"] == 3
+    assert search["best"]["split"] == "search"
+    assert search["seconds_left"] == pytest.approx(search["device_seconds"], rel=0.2, abs=0.1)
+
+
+def test_status__needs_a_run_folder(tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("status", tmp_path / "none") == 2
+    assert "not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"), [("100s", 60.0), ("20 epochs", 120.0), ("40 trials", None), (None, None)]
+)
+def test_seconds_left__follows_the_pace(budget: str | None, expected: float | None) -> None:
+    assert _seconds_left(budget, 40.0, {"epochs": 5.0, "steps": 10, "trials": 0}) == expected
