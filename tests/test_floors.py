@@ -19,7 +19,7 @@ FLOORS = [
     {"strategies", "evaluators", "runs", "baselines", "effects"},
     {"interpret", "validation"},
     {"report"},
-    {"config", "template", "pipeline", "api"},
+    {"config", "template", "stages", "pipeline", "checks", "api"},
     {"cli"},
     {"ambergen"},
 ]

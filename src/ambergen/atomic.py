@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside `path`, flush to disk, rename; where that fails, `path` is as it was and nothing is left beside it."""
+    """Write beside `path`, flush to disk, rename; where that fails, `path` is as it was and nothing else is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
