@@ -8,6 +8,7 @@ import pytest
 from ambergen.budgets import Budget
 from ambergen.config import load_run, track_name
 from ambergen.datasets.config import GenomeSource, SplitConfig, TableSource
+from ambergen.datasets.demo import demo_paths
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SupernetConfig
 from ambergen.strategies.reinforce import ControllerConfig
@@ -203,3 +204,21 @@ def test_run__reads_back_what_it_wrote(tmp_path: Path, text: str) -> None:
     copy.parent.mkdir()
     copy.write_text(run.to_yaml())
     assert load_run(copy) == run
+
+
+# ---- run files that come with the project
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("examples/*.yaml")), ids=lambda p: p.stem)
+def test_examples__load(path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMBERGEN_DATA", str(shared_data))
+    assert load_run(path).out.parent.name == "runs"
+    monkeypatch.delenv("AMBERGEN_DATA")
+    with pytest.raises(ConfigError, match="AMBERGEN_DATA .*Set it"):
+        load_run(path)
+
+
+def test_demo__loads_and_goes_where_it_is_told(tmp_path: Path) -> None:
+    run = load_run(demo_paths().run_file, [f"out={tmp_path}"])
+    assert run.out == tmp_path
+    assert run.n_tracks == len(demo_paths().tracks)
