@@ -232,7 +232,7 @@ def _read(
                 length, length_from = len(texts[0]), f"line {first_line}"
             yield _Rows(
                 _tokens(where, texts, length, length_from, alphabet),
-                _labels(where, [[row[column].strip() for column in columns.labels] for row in cells], tracks),
+                _labels(where, [[row[column] for column in columns.labels] for row in cells], tracks),
                 np.full(len(cells), code, dtype=np.uint8)
                 if columns.split is None
                 else _splits(where, [row[columns.split] for row in cells], str(source.split_column)),
@@ -271,20 +271,16 @@ def _tokens(where: _Place, texts: list[str], length: int, length_from: str, alph
 
 
 def _labels(where: _Place, cells: list[list[str]], tracks: Sequence[str]) -> NDArray[np.int8]:
-    try:
-        values = [[_LABEL_OF_CELL[cell] for cell in row] for row in cells]
-    except KeyError:
-        row, column = next(
-            (row, column)
-            for row, values_of_row in enumerate(cells)
-            for column, cell in enumerate(values_of_row)
-            if cell not in _LABEL_OF_CELL
-        )
-        raise FileFormatError(
-            f"{where.line(row)}, column '{tracks[column]}': the label is {cells[row][column]!r}; expected 0, 1, or "
-            "nothing where it is not known. Correct the cell, or name the label columns (data.table.labels)."
-        ) from None
-    return np.array(values, dtype=np.int8)
+    value_of = dict(_LABEL_OF_CELL)
+    for cell in {cell for row in cells for cell in row} - value_of.keys():
+        if cell.strip() not in _LABEL_OF_CELL:
+            row, column = next((row, values.index(cell)) for row, values in enumerate(cells) if cell in values)
+            raise FileFormatError(
+                f"{where.line(row)}, column '{tracks[column]}': the label is {cell!r}; expected 0, 1, or nothing where "
+                "it is not known. Correct the cell, or name the label columns (data.table.labels)."
+            )
+        value_of[cell] = _LABEL_OF_CELL[cell.strip()]
+    return np.array([[value_of[cell] for cell in row] for row in cells], dtype=np.int8)
 
 
 def _splits(where: _Place, cells: list[str], column: str) -> NDArray[np.uint8]:
@@ -322,8 +318,9 @@ def _without_last_blanks(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         if not row:
             n_blank += 1
             continue
-        yield from [[] for _ in range(n_blank)]
-        n_blank = 0
+        if n_blank:
+            yield from [[] for _ in range(n_blank)]
+            n_blank = 0
         yield row
 
 
@@ -371,9 +368,10 @@ def _find_label_columns(source: TableSource) -> tuple[str, ...]:
         others = {sequence} | ({header.index(source.split_column)} if source.split_column in header else set())
         candidates = {column: False for column in range(len(header)) if column not in others}
         reasons: dict[int, str] = {}
-        while rows := list(islice(reader, _CHUNK)):
+        while chunk := list(islice(reader, _CHUNK)):
+            rows = [row for row in chunk if len(row) == len(header)]
             for column in list(candidates):
-                values = {row[column].strip() for row in rows if column < len(row)}
+                values = {cell.strip() for cell in {row[column] for row in rows}}
                 if wrong := values - _LABEL_OF_CELL.keys():
                     reasons[column] = min(wrong)
                     del candidates[column]
