@@ -24,7 +24,7 @@ from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
 from ambergen.training.loop import set_output_bias
-from ambergen.training.step import make_optimizer, rate_factor, train_step
+from ambergen.training.step import make_optimizer, rate_factor, set_rate, train_step
 
 _HELD_LOGITS = 1 << 27
 """Logits of ratings that are held at a time: 512 MiB."""
@@ -154,8 +154,7 @@ class SharedWeights:
     def _step(self, batch: Batch, architecture: Architecture) -> Tensor:
         torch.manual_seed(seeds.derive(self.seed, "supernet", "dropout", self.steps_done))
         factor = rate_factor(self.config.train, self.steps_done, self.steps_per_epoch, 1)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.train.learning_rate * factor
+        set_rate(self.optimizer, self.config.train.learning_rate * factor)
         self.steps_done += 1
         return train_step(
             partial(self.supernet, architecture=architecture),

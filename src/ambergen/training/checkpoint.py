@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,17 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"{path}: the checkpoint cannot be read ({type(error).__name__}). It is damaged, or was written by another "
-            "program. Delete it to begin this part anew."
-        ) from error
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            damaged = archive.testzip()
+        if damaged is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, ValueError, KeyError) as e:
+        raise StoreError(_unreadable(path, type(e).__name__)) from e
+    raise StoreError(_unreadable(path, f"wrong checksum of {damaged}"))
+
+
+def _unreadable(path: Path, why: str) -> str:
+    return (
+        f"{path}: the checkpoint cannot be read ({why}). It is damaged, or was written by another program. Delete it to "
+        "begin this part anew."
+    )

@@ -22,6 +22,8 @@ class TrainConfig:
     micro_batch : windows that are held at once; gradients of a step's parts are added up
     optimizer : adamw (decoupled weight decay on all kernels) or adam (L2 as in `l2`)
     learning_rate : at the end of the warm-up
+    full_rate_inputs : dense layers with more inputs than this learn that much more slowly, because one step of Adam
+        moves the sum over n inputs by up to n times the rate; None for the same rate everywhere
     warm_up : share of all steps over which the learning rate rises from zero (cosine only)
     schedule : cosine falls to zero at the last epoch; amber is 1, 0.1, 0.01, 0.001, 0.0005 of the rate from epochs 0,
         20, 40, 60, 80 on, as published
@@ -41,6 +43,7 @@ class TrainConfig:
     micro_batch: int = 256
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 2e-3
+    full_rate_inputs: int | None = 128
     warm_up: float = 0.05
     schedule: Schedule = "cosine"
     weight_decay: float = 0.01
@@ -63,7 +66,7 @@ class TrainConfig:
         for name in ("warm_up", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"train: {name} is {getattr(self, name)}; expected a share from 0 to below 1.")
-        for name in ("learning_rate", "max_norm", "gradient_clip"):
+        for name in ("learning_rate", "max_norm", "gradient_clip", "full_rate_inputs"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"train: {name} is {value}; expected more than 0.")
@@ -81,6 +84,7 @@ def amber_final(**overrides: Any) -> TrainConfig:
         "optimizer": "adam",
         "learning_rate": 1e-3,
         "schedule": "amber",
+        "full_rate_inputs": None,
         "weight_decay": 0.0,
         "l2": 5e-7,
         "max_norm": 0.9,

@@ -23,7 +23,7 @@ from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
 from ambergen.training.config import TrainConfig
 from ambergen.training.precision import resolve
 from ambergen.training.predict import predict_logits
-from ambergen.training.step import make_optimizer, rate_factor, train_step
+from ambergen.training.step import make_optimizer, rate_factor, set_rate, train_step
 
 State = dict[str, Tensor]
 
@@ -69,7 +69,7 @@ def fit(
     """
     dtype = dtype or resolve(config.precision, data.device)
     rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
-    positives = sum(data.store.positives(split) for split in learned)
+    positives = np.sum([data.store.positives(split) for split in learned], axis=0)
     set_output_bias(network.output_layer, positives / max(1, len(rows)))
     network.to(data.device)
     run = _Run(network, data, config, dtype, rows, watch)
@@ -160,8 +160,7 @@ class _Run:
         for index, batch in enumerate(batches):
             step = number * self.steps_per_epoch + index
             factor = rate_factor(self.config, step, self.steps_per_epoch, n_steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * factor
+            set_rate(self.optimizer, self.config.learning_rate * factor)
             losses.append(
                 train_step(
                     self.network,

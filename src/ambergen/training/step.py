@@ -33,19 +33,32 @@ def masked_bce(logits: Tensor, labels: Tensor, known: Tensor | None) -> Tensor:
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Fused Adam or AdamW; a parameter without gradient, so one outside the sampled path, is not touched by a step."""
-    decayed = [p for p in network.parameters() if p.ndim >= 2]
-    plain = [p for p in network.parameters() if p.ndim < 2]
-    if config.optimizer == "adamw":
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    # The gradient of l2 * w**2 is 2 * l2 * w, and Adam adds weight_decay * w.
+    """Fused Adam or AdamW; a parameter without gradient, so one outside the sampled path, is not touched by a step.
+
+    Every group has a `scale`, the factor of its learning rate; see `set_rate`.
+    """
     kernels = {id(m.weight) for m in network.modules() if isinstance(m, Conv)}
-    groups = [
-        {"params": [p for p in decayed if id(p) in kernels], "weight_decay": 2 * config.l2},
-        {"params": plain + [p for p in decayed if id(p) not in kernels], "weight_decay": 0.0},
-    ]
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+    scale = {
+        id(m.weight): min(1.0, config.full_rate_inputs / m.in_features)
+        for m in network.modules()
+        if isinstance(m, nn.Linear) and config.full_rate_inputs
+    }
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for parameter in network.parameters():
+        if config.optimizer == "adamw":
+            decay = config.weight_decay if parameter.ndim >= 2 else 0.0
+        else:  # the gradient of l2 * w**2 is 2 * l2 * w, and Adam adds weight_decay * w
+            decay = 2 * config.l2 if id(parameter) in kernels else 0.0
+        groups.setdefault((decay, scale.get(id(parameter), 1.0)), []).append(parameter)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    settings = [{"params": members, "weight_decay": d, "scale": s} for (d, s), members in groups.items()]
+    return kind(settings, lr=config.learning_rate, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group to `rate` times its scale."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
 
 
 def rate_factor(config: TrainConfig, step: int, steps_per_epoch: int, n_steps: int) -> float:
@@ -90,7 +103,7 @@ def train_step(
         x = one_hot(batch.tokens[part], dtype, n_symbols)
         loss = masked_bce(logits_of(x), labels[part], None if known is None else known[part])
         loss = loss * (len(x) / n)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     weights = [k.weight for k in kernels if k.weight.grad is not None] if config.l1 or config.max_norm else []
     if config.l1:
