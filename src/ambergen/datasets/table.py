@@ -271,15 +271,15 @@ def _tokens(where: _Place, texts: list[str], length: int, length_from: str, alph
 
 
 def _labels(where: _Place, cells: list[list[str]], tracks: Sequence[str]) -> NDArray[np.int8]:
-    value_of = dict(_LABEL_OF_CELL)
-    for cell in {cell for row in cells for cell in row} - value_of.keys():
-        if cell.strip() not in _LABEL_OF_CELL:
-            row, column = next((row, values.index(cell)) for row, values in enumerate(cells) if cell in values)
-            raise FileFormatError(
-                f"{where.line(row)}, column '{tracks[column]}': the label is {cell!r}; expected 0, 1, or nothing where "
-                "it is not known. Correct the cell, or name the label columns (data.table.labels)."
-            )
-        value_of[cell] = _LABEL_OF_CELL[cell.strip()]
+    seen = {cell for row in cells for cell in row}
+    value_of = {cell: _LABEL_OF_CELL[cell.strip()] for cell in seen if cell.strip() in _LABEL_OF_CELL}
+    if wrong := seen - value_of.keys():
+        row = next(row for row, values in enumerate(cells) if wrong.intersection(values))
+        column = next(column for column, cell in enumerate(cells[row]) if cell in wrong)
+        raise FileFormatError(
+            f"{where.line(row)}, column '{tracks[column]}': the label is {cells[row][column]!r}; expected 0, 1, or "
+            "nothing where it is not known. Correct the cell, or name the label columns (data.table.labels)."
+        )
     return np.array([[value_of[cell] for cell in row] for row in cells], dtype=np.int8)
 
 
