@@ -214,7 +214,7 @@ def test_examples__load(path: Path, shared_data: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AMBERGEN_DATA", str(shared_data))
     assert load_run(path).out.parent.name == "runs"
     monkeypatch.delenv("AMBERGEN_DATA")
-    with pytest.raises(ConfigError, match="AMBERGEN_DATA .*Set it"):
+    with pytest.raises(ConfigError, match=r"AMBERGEN_DATA .*Set it"):
         load_run(path)
 
 

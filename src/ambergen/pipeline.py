@@ -25,6 +25,8 @@ from ambergen.settings import plain_data
 from ambergen.stages import STAGES, Stage, StageBook, alone
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.precision import default_device, resolve
+from ambergen.validation.compare import SUMMARY, TABLE, compare
+from ambergen.validation.entrants import Winner
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
                 found = search_stage(place, store)
                 if wanted & {"train", "compare"}:
                     train_stage(place, store, found)
+                if "compare" in wanted:
+                    compare_stage(place, store, found)
             if "report" in wanted:
                 report_stage(place)
 
@@ -158,6 +162,38 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
             task.advance()
             task.note(_trained(result.value))
     place.book.finish("train")
+
+
+def compare_stage(place: Workplace, store: Store, found: list[SearchResult]) -> None:
+    """Train the rivals and measure all models on the test split; skipped where the comparison is current."""
+    run = place.run
+    inputs = {
+        "compare": plain_data(run.compare),
+        "seeds": run.seeds,
+        "winners": [f.architecture.id for f in found],
+        **_search_settings(run),
+        **_train_settings(run),
+        "store": store.checksum,
+    }
+    there = all((place.out / name).exists() for name in (TABLE, SUMMARY))
+    if there and place.book.is_current("compare", inputs):
+        return
+    place.book.begin("compare", inputs)
+    compare(
+        store,
+        run.space,
+        [Winner(result.architecture, number, result.cost) for number, result in enumerate(found)],
+        run.compare,
+        run.train,
+        run.seeds,
+        run.search.seed,
+        place.executor,
+        place.out,
+        place.dtype(run.train.precision),
+        place.progress,
+        {"config": run.to_dict()},
+    )
+    place.book.finish("compare")
 
 
 def _search_settings(run: Run) -> dict[str, Any]:

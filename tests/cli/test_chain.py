@@ -95,3 +95,17 @@ def test_build__names_a_missing_file(project: Path, command: Command, capsys: py
     assert "none.fa" in output.err
     assert "no such file" in output.err
     assert not (project / "out" / "store").exists()
+
+
+def test_run__goes_on_to_the_table_and_the_report(
+    trained: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("run", trained / "run.yaml") == 0
+    text = capsys.readouterr().out
+    for model in ("searched", "sampled 1", "sampled 2", "DeepSEA", "k-mer regression"):
+        assert model in text
+    assert f"Report: {trained / 'out' / 'report.html'}" in text
+    before = (trained / "out" / "compare.parquet").stat().st_mtime_ns
+    assert command("compare", trained / "run.yaml", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["split"] == "test"
+    assert (trained / "out" / "compare.parquet").stat().st_mtime_ns == before
