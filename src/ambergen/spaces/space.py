@@ -209,4 +209,5 @@ class Space:
                     f"space: unknown key {key!r}."
                     + (f" Did you mean {near[0]!r}?" if near else f" Known: {sorted(known)}")
                 )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+        return cls(**values)
