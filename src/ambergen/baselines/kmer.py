@@ -170,8 +170,9 @@ class KmerRegression:
 
         Notes
         -----
-        Both choices are by mean AUROC over at most 32 tracks, few positives to many. Penalties are tried from the strongest on until the mean
-        falls. Where the `watch` split measures no track, the whole window and C = 1 are taken.
+        Both choices are by mean AUROC over at most 32 tracks, from few positives to many. Penalties are tried from the
+        strongest on until the mean falls. Where the `watch` split measures no track, the whole window and C = 1 are
+        taken.
         """
         check_alphabet(store.alphabet)
         canonical = store.alphabet.complement is not None and bool(
@@ -226,7 +227,8 @@ class KmerRegression:
         forward = self._logits(tokens)
         if self.canonical or self.alphabet.complement is None:
             return forward
-        return (forward + self._logits(reverse_complement(tokens, self.alphabet))[:, self.reverse_partner]) / 2
+        reverse = self._logits(reverse_complement(tokens, self.alphabet))[:, self.reverse_partner]
+        return (forward + reverse) / np.float32(2)
 
     def _logits(self, tokens: NDArray[np.uint8]) -> Floats:
         return features(tokens[:, slice(*self.span)], self.alphabet, self.canonical) @ self.weights + self.bias
@@ -288,8 +290,8 @@ class KmerRegression:
             )
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             raise StoreError(
-                f"{folder}: the k-mer regression does not load ({type(error).__name__}: {str(error)[:200]}). The folder "
-                "is damaged or incomplete; fit it again."
+                f"{folder}: the k-mer regression does not load ({type(error).__name__}: {str(error)[:200]}). The "
+                "folder is damaged or incomplete; fit it again."
             ) from error
 
 
