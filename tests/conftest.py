@@ -1,15 +1,19 @@
-"""What all tests share: one thread, no deadlines, and the way to the real data."""
+"""What all tests share: one thread, no deadlines, a small store, and the way to the real data."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from ambergen.datasets.store import Store
 
 settings.register_profile("ambergen", deadline=None, max_examples=50)
 settings.load_profile("ambergen")
@@ -32,3 +36,11 @@ def shared_data() -> Path:
             f"needs the real data: {folder} is absent; set AMBERGEN_DATA to the folder that has yeast/ and gue/"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """1,250 windows of a simulated genome with the motifs of three tracks; see `tests/simulated.py`."""
+    from tests.simulated import build_store  # brings torch, which most tests do without
+
+    return build_store(tmp_path_factory.mktemp("simulated"))

@@ -47,6 +47,6 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 
 def _unreadable(path: Path, why: str) -> str:
     return (
-        f"{path}: the checkpoint cannot be read ({why}). It is damaged, or was written by another program. Delete it to "
-        "begin this part anew."
+        f"{path}: the checkpoint cannot be read ({why}). It is damaged, or was written by another program. Delete it "
+        "to begin this part anew."
     )
