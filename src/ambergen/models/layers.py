@@ -55,7 +55,8 @@ class Conv(nn.Module):
         self.kernel, self.dilation, self.padding = kernel, dilation, padding
         self.weight = nn.Parameter(torch.empty(c_out, c_in, 1, kernel))
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
-        nn.init.kaiming_normal_(self.weight)
+        if not self.weight.is_meta:  # a normal draw there has torch import its compiler, which takes seconds
+            nn.init.kaiming_normal_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.to(x.dtype)
@@ -122,8 +123,9 @@ class AvgPoolSame(nn.Module):
         super().__init__()
         self.left, self.right = (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
         self.pool = nn.AvgPool2d((1, kernel), stride=1)
-        inside = F.avg_pool1d(F.pad(torch.ones(1, 1, length), (self.left, self.right)), kernel, 1)
-        self.register_buffer("scale", (1 / inside).reshape(1, 1, 1, length), persistent=False)
+        windows = [(max(0, i - self.left), min(length, i + self.right + 1)) for i in range(length)]
+        scale = torch.tensor([kernel / (end - start) for start, end in windows])
+        self.register_buffer("scale", scale.reshape(1, 1, 1, length), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pool(F.pad(x, (self.left, self.right))) * self.scale.to(x.dtype)
