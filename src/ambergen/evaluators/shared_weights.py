@@ -50,7 +50,7 @@ class SupernetConfig:
     score_batch: int = 500
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            optimizer="adam", learning_rate=1e-3, schedule="constant", weight_decay=0.0, l1=1e-8, l2=5e-7
+            optimizer="adam", learning_rate=5e-3, schedule="constant", weight_decay=0.0, l1=1e-8, l2=5e-7
         )
     )
 

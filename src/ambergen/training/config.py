@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -28,7 +29,7 @@ class TrainConfig:
     schedule : cosine falls to zero at the last epoch; amber is 1, 0.1, 0.01, 0.001, 0.0005 of the rate from epochs 0,
         20, 40, 60, 80 on, as published
     weight_decay : of adamw
-    l1, l2 : penalties on convolution kernels, added to the loss as ``l1 * sum |w| + l2 * sum w**2``
+    l1, l2 : penalties on convolution kernels, added to the loss as ``l1 * sum |w| + l2 * sum w**2``; l2 of adam only
     max_norm : largest norm of a convolution filter, renewed after every step; None for no limit
     gradient_clip : largest norm of a step's gradient; None for no limit
     average : decay, a step, of the moving average of the weights, which is what is scored and kept; 0 for none
@@ -42,7 +43,7 @@ class TrainConfig:
     batch: int = 256
     micro_batch: int = 256
     optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     full_rate_inputs: int | None = 128
     warm_up: float = 0.05
     schedule: Schedule = "cosine"
@@ -70,6 +71,11 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"train: {name} is {value}; expected more than 0.")
+        if self.optimizer == "adamw" and self.l2:
+            raise ConfigError(
+                f"train: l2 is {self.l2}, which adamw does not take; expected 0. Set weight_decay instead, or "
+                "optimizer: adam."
+            )
 
 
 def amber_final(**overrides: Any) -> TrainConfig:
@@ -93,7 +99,7 @@ def amber_final(**overrides: Any) -> TrainConfig:
     return TrainConfig(**{**settings, **overrides})
 
 
-PRESETS = {"ambergen": TrainConfig, "amber": amber_final}
+PRESETS: dict[str, Callable[..., TrainConfig]] = {"ambergen": TrainConfig, "amber": amber_final}
 
 
 def train_preset(name: str, **overrides: Any) -> TrainConfig:

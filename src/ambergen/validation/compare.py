@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def compare(
     Parameters
     ----------
     winners : what the searches found
-    train : the recipe of every network
+    train : the recipe of every network, but for the learning rate of experts' networks
     seeds : trainings a network; the k-th has the seed `seed` + k
     out : run directory: ``compare.parquet``, ``compare.json`` and ``models/``, where finished models are found again
         and unfinished ones are continued
@@ -77,7 +77,16 @@ def compare(
     _check_test_split(store)
     entrants = make_entrants(store, space, winners, config, seeds, seed, out / "models")
     calls = {
-        folder: _call(store, entrant, k, folder, train, seed, dtype, {"store": store.checksum, **(provenance or {})})
+        folder: _call(
+            store,
+            entrant,
+            k,
+            folder,
+            _recipe(train, entrant, config),
+            seed,
+            dtype,
+            {"store": store.checksum, **(provenance or {})},
+        )
         for entrant in entrants
         for k, folder in enumerate(entrant.folders)
     }
@@ -93,6 +102,11 @@ def compare(
     _write_table(out / TABLE, table)
     write_json(out / SUMMARY, plain(summary))
     return Comparison(table, summary, tuple(failures))
+
+
+def _recipe(train: TrainConfig, entrant: Entrant, config: CompareConfig) -> TrainConfig:
+    rate = config.expert_rate if entrant.group == "expert" else 1.0
+    return replace(train, learning_rate=train.learning_rate * rate)
 
 
 Call = tuple[Callable[[Any], Scored], Any]

@@ -19,6 +19,8 @@ class CompareConfig:
     scorers : rivals: the networks of deepsea and danq, and kmer, a logistic regression on k-mer counts
     published_widths : whether deepsea and danq keep their published widths; else they are scaled to the winner's
         multiply-adds, and say so in their names
+    expert_rate : factor of the learning rate of deepsea and danq, which have no batch norm: at the rate that suits
+        networks with it, they do not train
     """
 
     searches: int = 1
@@ -26,12 +28,15 @@ class CompareConfig:
     matched_parameters: bool = False
     scorers: tuple[str, ...] = SCORERS
     published_widths: bool = False
+    expert_rate: float = 0.1
 
     def __post_init__(self) -> None:
         if self.searches < 1:
             raise ConfigError(f"compare: searches is {self.searches}; expected at least 1.")
         if self.sampled < 0:
             raise ConfigError(f"compare: sampled is {self.sampled}; expected 0 or more.")
+        if not self.expert_rate > 0:
+            raise ConfigError(f"compare: expert_rate is {self.expert_rate}; expected more than 0.")
         unknown = [name for name in self.scorers if name not in SCORERS]
         if unknown or len(set(self.scorers)) != len(self.scorers):
             raise ConfigError(
