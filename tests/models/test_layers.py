@@ -271,3 +271,15 @@ def test_dropout__passes_gradients_where_it_kept() -> None:
 def test_track_network__without_an_output_layer_says_so() -> None:
     with pytest.raises(TypeError, match="names no output layer"):
         _ = TrackNetwork().output_layer
+
+
+def test_batch_norm__takes_a_single_value_by_the_running_statistics() -> None:
+    """The last batch of an epoch may be one window, at a stage where its length is one."""
+    norm = BatchNorm(3)
+    norm(torch.randn(5, 3, 1, 7) + 1)
+    x, before = torch.randn(1, 3, 1, 1), norm.running_mean.clone()
+    out = norm(x)
+    assert torch.equal(norm.running_mean, before)
+    assert torch.equal(out, norm.eval()(x))
+    with batch_statistics(norm):
+        assert torch.equal(norm(x), out)

@@ -83,6 +83,9 @@ class BatchNorm(nn.BatchNorm2d):
         self.from_batch = False
 
     def forward(self, x: Tensor) -> Tensor:
+        if (self.training or self.from_batch) and x.numel() == x.shape[1]:
+            # A single value, as in a last batch of one window at a length of one, has no variance.
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
         if self.from_batch:
             return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
         return super().forward(x)

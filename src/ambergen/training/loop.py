@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from torch import Tensor
 from ambergen import seeds
 from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import DeviceStore, epoch
+from ambergen.datasets.store import Store
+from ambergen.errors import StoreError
 from ambergen.metrics.ranking import defined, mean_defined, ranking
 from ambergen.models.layers import Conv, Linear, TrackNetwork
 from ambergen.progress import SILENT, Progress
@@ -73,7 +75,11 @@ def fit(
     set_output_bias(network.output_layer, positives / max(1, len(rows)))
     network.to(data.device)
     run = _Run(network, data, config, dtype, rows, watch)
-    run.load(None if checkpoint is None else load_checkpoint(checkpoint))
+    settings = _settings(config, seed, dtype, watch, learned, data.store)
+    record = None if checkpoint is None else load_checkpoint(checkpoint)
+    if checkpoint is not None and record is not None:
+        _check_settings(checkpoint, record, settings)
+        run.load(checkpoint, record)
     with progress.task(name, total=config.epochs) as task, torch.random.fork_rng():
         task.advance(len(run.fit.history))
         for number in range(len(run.fit.history), config.epochs):
@@ -81,7 +87,7 @@ def fit(
                 break
             run.epoch(number, seed)
             if checkpoint is not None:
-                save_checkpoint(checkpoint, run.state())
+                save_checkpoint(checkpoint, {"settings": settings, **run.state()})
             task.advance()
             task.note(run.note())
     network.load_state_dict(run.best)
@@ -196,15 +202,42 @@ class _Run:
             "cost": self.fit.cost.to_dict(),
         }
 
-    def load(self, record: dict[str, Any] | None) -> None:
-        if record is None:
-            return
-        self.network.load_state_dict(record["network"])
-        if record["averaged"] is not None:
-            self.averaged.load_state_dict(record["averaged"])
-        self.optimizer.load_state_dict(record["optimizer"])
-        self.best = {k: v.to(self.data.device) for k, v in record["best"].items()}
-        self.fit = Fit(record["history"], record["best_epoch"], record["best_score"], Cost(**record["cost"]))
+    def load(self, checkpoint: Path, record: dict[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(record["network"])
+            if record["averaged"] is not None:
+                self.averaged.load_state_dict(record["averaged"])
+            self.optimizer.load_state_dict(record["optimizer"])
+            self.best = {k: v.to(self.data.device) for k, v in record["best"].items()}
+            self.fit = Fit(record["history"], record["best_epoch"], record["best_score"], Cost(**record["cost"]))
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"{checkpoint}: the checkpoint is not of this network ({type(error).__name__}: {str(error)[:200]}). "
+                "Delete it to begin this training anew."
+            ) from error
+
+
+def _settings(
+    config: TrainConfig, seed: int, dtype: torch.dtype, watch: str | None, learned: Sequence[str], store: Store
+) -> dict[str, Any]:
+    """What has to be the same where a training goes on."""
+    return asdict(config) | {
+        "seed": seed,
+        "dtype": str(dtype).removeprefix("torch."),
+        "watch": watch,
+        "learned": list(learned),
+        "store": store.checksum,
+    }
+
+
+def _check_settings(checkpoint: Path, record: dict[str, Any], settings: dict[str, Any]) -> None:
+    before = record.get("settings", {})
+    for name, value in settings.items():
+        if name not in before or before[name] != value:
+            raise StoreError(
+                f"{checkpoint}: this training began with {name} {before.get(name)!r}, which is {value!r} now; a "
+                f"training goes on as it began. Set {name} back, or delete the checkpoint to begin anew."
+            )
 
 
 @torch.no_grad()

@@ -101,8 +101,8 @@ def train_step(
     for start in range(0, n, config.micro_batch):
         part = slice(start, start + config.micro_batch)
         x = one_hot(batch.tokens[part], dtype, n_symbols)
-        loss = masked_bce(logits_of(x), labels[part], None if known is None else known[part])
-        loss = loss * (len(x) / n)
+        share: float | Tensor = len(x) / n if known is None else known[part].sum() / known.sum().clamp_min(1)
+        loss = share * masked_bce(logits_of(x), labels[part], None if known is None else known[part])
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     weights = [k.weight for k in kernels if k.weight.grad is not None] if config.l1 or config.max_norm else []
