@@ -255,9 +255,9 @@ def _out(run: Run) -> Iterator[Finding]:
 
 def _needed_bytes(run: Run) -> float:
     """Rough: the store, one checkpoint of the supernet with its optimiser, and models of that size at most."""
-    total = float(sum(p.stat().st_size for p in input_paths(run.data).values() if p.is_file()))
-    # Packed FASTA is about a quarter of a byte a base and a store one byte a base.
-    store = 5 * total
+    # A base is one byte in a store and in plain files, a quarter of it or more in packed ones.
+    paths = [path for path in input_paths(run.data).values() if path.is_file()]
+    store = sum(path.stat().st_size * (4.5 if path.suffix in (".gz", ".bgz") else 1.2) for path in paths)
     parameters = supernet_parameters(run.space, run.n_tracks or 1, run.length or 1000)
     n_models = run.seeds * (run.compare.searches + run.compare.sampled + len(run.compare.scorers))
     return store + 12 * parameters + 4 * parameters * n_models

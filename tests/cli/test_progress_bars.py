@@ -53,12 +53,15 @@ def test_lines__tell_progress_and_time_left(
     with Lines().task("Search", total=4) as task:
         task.note("best 0.8123")
         task.advance(2)
-    text = capsys.readouterr().err
-    assert text.startswith("Search: 2/4 · ")
-    assert "left · best 0.8123\n" in text
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "Search …"
+    assert second.startswith("Search: 2/4 · ")
+    assert second.endswith("left · best 0.8123")
 
 
-def test_lines__are_silent_for_short_work(capsys: pytest.CaptureFixture[str]) -> None:
-    with Lines().task("Search", total=4) as task:
-        task.advance(4)
-    assert capsys.readouterr().err == ""
+def test_lines__of_short_work_say_that_it_began(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for name in ("Search", "Training"):
+        with lines.task(name, total=4) as task, lines.task("inner"):
+            task.advance(4)
+    assert capsys.readouterr().err == "Search …\nTraining …\n"

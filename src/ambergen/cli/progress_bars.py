@@ -131,18 +131,28 @@ class _Bar:
 
 
 class Lines:
-    """One line when a long task goes on, at most every `SECONDS_BETWEEN_LINES`."""
+    """One line when a task begins, and while it goes on one at most every `SECONDS_BETWEEN_LINES`."""
+
+    def __init__(self) -> None:
+        self._open = 0
 
     def task(self, description: str, total: float | None = None) -> Task:
-        return _Line(description, total)
+        if self._open == 0:
+            self.say(f"{description} …")
+        self._open += 1
+        return _Line(self, description, total)
+
+    def close(self) -> None:
+        """One task ended."""
+        self._open -= 1
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
 class _Line:
-    def __init__(self, description: str, total: float | None) -> None:
-        self._description, self._total = description, total
+    def __init__(self, lines: Lines, description: str, total: float | None) -> None:
+        self._lines, self._description, self._total = lines, description, total
         self._done, self._note = 0.0, ""
         self._start = self._told = time.monotonic()
 
@@ -161,7 +171,7 @@ class _Line:
         if self._total and self._done:
             parts.append(f"{duration(max(0.0, self._total - self._done) * elapsed / self._done)} left")
         parts.append(self._note)
-        print(f"{self._description}: {' · '.join(p for p in parts if p)}", file=sys.stderr, flush=True)
+        self._lines.say(f"{self._description}: {' · '.join(p for p in parts if p)}")
 
     def __enter__(self) -> Self:
         return self
@@ -169,4 +179,4 @@ class _Line:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._lines.close()
