@@ -49,7 +49,8 @@ def _against(groups: dict[str, Record], test: Record, metric: str) -> str:
     verdict = "significant" if p < _SIGNIFICANT else "not significant"
     smallest = 2 / comb(test["n_a"] + test["n_b"], test["n_a"])
     few = f"; so few cannot give a p-value below {smallest:.2g}" if smallest > _SIGNIFICANT else ""
-    return f"{text}{verdict} with {test['n_a']} against {test['n_b']} architectures (Mann-Whitney, {_p(p)}{corrected}{few})."
+    numbers = f"Mann-Whitney, {_p(p)}{corrected}{few}"
+    return f"{text}{verdict} with {test['n_a']} against {test['n_b']} architectures ({numbers})."
 
 
 def _p(p: float) -> str:
