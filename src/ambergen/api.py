@@ -18,7 +18,9 @@ from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.loop import SearchResult
 from ambergen.runs.loop import search as run_search
+from ambergen.settings import plain_data
 from ambergen.spaces.space import Space
+from ambergen.stages import StageBook, alone
 from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob, train_network
 from ambergen.training.model import Model
@@ -65,7 +67,7 @@ def search(
     """
     settings = {"method": method, "budget": Budget.parse(budget), "seed": seed, **settings}
     full = replace(config or SearchConfig(), **settings)
-    with _executor(workers) as executor:
+    with alone(Path(out)), _executor(workers) as executor:
         result = run_search(space, store, full, Path(out), executor, progress=progress)
     return SearchedRun(space, store, full, Path(out), result, workers)
 
@@ -85,10 +87,13 @@ class SearchedRun:
 
         Raises
         ------
+        ConfigError
+            If models that were trained with another `config` are there.
         RunError
             If a training failed.
         """
         config = config or TrainConfig()
+        settings = {"train": plain_data(config), "store": self.store.checksum}
         dtype = str(resolve(config.precision, default_device())).removeprefix("torch.")
         jobs = [
             TrainingJob(
@@ -99,15 +104,20 @@ class SearchedRun:
                 seed=self.config.seed + number,
                 dtype=dtype,
                 out=self.out / "models" / self.architecture.id / f"seed{number}",
+                provenance={**settings, "search": plain_data(self.config)},
             )
             for number in range(seeds)
         ]
-        with _executor(self.workers) as executor:
+        with alone(self.out), _executor(self.workers) as executor:
+            book = StageBook(self.out)
+            book.refuse_others("train", settings, self.out / "models")
+            book.begin("train", {**settings, "seeds": seeds, "winners": [self.architecture.id]})
             handles = [executor.submit(train_network, job) for job in jobs]
             results = [handle.result() for handle in handles]
         for job, result in zip(jobs, results, strict=True):
             if result.status == "failed":
                 raise RunError(f"{job.out}: the training failed ({result.reason}). The same call continues it.")
+        book.finish("train")
         return [Model.load(job.out) for job in jobs if job.out is not None]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ambergen.models.child import Child
 from ambergen.models.layers import batch_statistics
-from ambergen.models.supernet import Supernet
+from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
 from tests.models.small import LENGTH, N_TRACKS, SMALL, SPACES, architectures, randomise, uniform, windows

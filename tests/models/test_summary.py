@@ -20,7 +20,7 @@ from ambergen.models.summary import (
     receptive_field,
     supernet_parameters,
 )
-from ambergen.models.supernet import Supernet
+from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.presets import amber
 from ambergen.spaces.space import Space

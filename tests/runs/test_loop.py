@@ -351,11 +351,10 @@ def test_search__a_torn_last_line_is_healed_and_the_log_goes_on(
     finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path, torn: int
 ) -> None:
     begin(small_store, tmp_path)
-    whole = (finished["enas"][0] / "events.jsonl").read_bytes()
-    begun = (tmp_path / "events.jsonl").read_bytes()
-    assert len(whole) > len(begun) + 2000
-    # as much of the uninterrupted log as a kill after this many bytes would leave
-    (tmp_path / "events.jsonl").write_bytes(whole[: len(begun) + torn])
+    lines = (finished["enas"][0] / "events.jsonl").read_bytes().splitlines(keepends=True)
+    n_begun = len(events(tmp_path))
+    # what a kill leaves of the uninterrupted log, so many bytes after the last checkpoint
+    (tmp_path / "events.jsonl").write_bytes(b"".join(lines[:n_begun]) + b"".join(lines[n_begun:])[:torn])
     run(small_store, tmp_path)
     assert without_cost(events(tmp_path)) == without_cost(events(finished["enas"][0]))
 

@@ -18,7 +18,7 @@ from ambergen.datasets.batches import Batch, DeviceStore, epoch
 from ambergen.errors import ConfigError, RunError
 from ambergen.evaluators.base import Advance, Objective, Propose, Rating, check_measurable, objective_value
 from ambergen.models.layers import Conv, batch_statistics, one_hot
-from ambergen.models.supernet import Supernet
+from ambergen.models.supernetwork import Supernet
 from ambergen.progress import Task
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space

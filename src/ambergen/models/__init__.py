@@ -6,6 +6,6 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "build": "ambergen.models.child:build",
-        "supernet": "ambergen.models.supernet:Supernet",
+        "supernet": "ambergen.models.supernetwork:Supernet",
     },
 )

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ambergen.models.child import Child, projected_layers
-from ambergen.models.supernet import Supernet
+from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.operations import operation
 from ambergen.spaces.space import Space

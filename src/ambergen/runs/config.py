@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from difflib import get_close_matches
+from typing import Literal, get_args
 
 from ambergen.budgets import Budget
 from ambergen.errors import ConfigError
@@ -45,6 +46,12 @@ class SearchConfig:
     short_training: StandAloneConfig = field(default_factory=StandAloneConfig)
 
     def __post_init__(self) -> None:
+        for name, choices in (("method", get_args(Method)), ("objective", get_args(Objective))):
+            value = getattr(self, name)
+            if value not in choices:
+                near = get_close_matches(str(value), choices, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(f"search: {name} is {value!r}; expected {' or '.join(choices)}.{hint}")
         for name in ("updates", "finalists", "rescored"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search: {name} is {getattr(self, name)}; expected at least 1.")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ambergen.models.layers import Conv, batch_statistics
-from ambergen.models.supernet import Supernet
+from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
