@@ -180,6 +180,7 @@ def test_train__gives_models_that_are_scorers_and_come_back_from_disk(
     assert (model.length, model.tracks, model.output) == (64, small_store.tracks, "logit")
     assert model.provenance["store"] == small_store.checksum
     assert model.provenance["search"]["budget"] == "6 steps"
+    assert model.provenance["versions"]["ambergen"] == ag.__version__
     model.save(tmp_path / "model")
     for folder in (tmp_path / "model", searched.out / "models" / searched.architecture.id / "seed0"):
         np.testing.assert_array_equal(ag.load(folder).predict(tokens), logits)

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ambergen import seeds
 from ambergen.cost import Cost
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
 from ambergen.metrics.ranking import Ranking, ranking
 from ambergen.models.factory import make_network
+from ambergen.provenance import provenance
 from ambergen.training.config import TrainConfig
 from ambergen.training.loop import fit
 from ambergen.training.model import Model, read_description
@@ -88,8 +91,9 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch, learned=job.learned
     )
     record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
-    provenance = {**job.provenance, "seed": job.seed, "dtype": job.dtype, "training": record}
-    model = Model(network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, provenance)
+    facts = {**job.provenance, "training": record}
+    origin = provenance(job.seed, str(data.device), job.dtype, torch.get_num_threads(), **facts)
+    model = Model(network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, origin)
     if job.out is not None and checkpoint is not None:
         lines = "".join(json.dumps(epoch) + "\n" for epoch in result.history)
         (job.out / "history.jsonl").write_text(lines, encoding="utf-8")
