@@ -25,8 +25,15 @@ from ambergen.report.sentences import METRICS, duration_text, known
 from ambergen.report.tables import GROUPS, TrackTable, auroc_interval, ordered_models
 
 # Okabe and Ito's colours; groups differ in shape as well, so that grey prints and colour-blind eyes tell them apart.
-COLOURS = {"searched": "#D55E00", "ensemble": "#882255", "sampled": "#6c7a89", "expert": "#0072B2", "kmer": "#009E73"}
-MARKERS = {"searched": "o", "ensemble": "P", "sampled": "o", "expert": "s", "kmer": "D"}
+COLOURS = {
+    "searched": "#D55E00",
+    "ensemble": "#882255",
+    "sampled": "#6c7a89",
+    "matched": "#9aa5b1",
+    "expert": "#0072B2",
+    "kmer": "#009E73",
+}
+MARKERS = {"searched": "o", "ensemble": "P", "sampled": "o", "matched": "v", "expert": "s", "kmer": "D"}
 _LINES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1, 1, 1)))
 GRID, MUTED = "#e3e7eb", "#59636e"

@@ -26,7 +26,7 @@ but ``models`` may be absent; the report then leaves that part out and says so.
                 "undefined": [{"track", "positives", "negatives", "reason"}, ...]}
 ``interval``    {"level": 0.95, "method": one phrase, such as "bootstrap over tracks and test windows"}
 ``models``      one object a row of the table:
-                {"model": name to show, "group": "searched" | "sampled" | "expert" | "kmer" | "ensemble",
+                {"model": name to show, "group": "searched" | "sampled" | "matched" | "expert" | "kmer" | "ensemble",
                  "architecture": its folder under models/ (an ensemble: that of its members),
                  "search": 0..R-1 or null, "seeds": [0, 1, ...],
                  "auroc": {"mean", "low", "high", "seed_sd"}, "average_precision": the same four,
@@ -34,7 +34,8 @@ but ``models`` may be absent; the report then leaves that part out and says so.
                  "device_seconds": training of one seed, mean over seeds, "windows": likewise,
                  "note": text or null}
                 ``mean`` is the mean over tracks, then over seeds; ``seed_sd`` is null with one seed.
-``groups``      one object a group of several architectures (searched, sampled):
+``groups``      one object a group of several architectures (searched, sampled, matched: sampled ones with
+                about as many parameters as the winners):
                 {"group", "n_architectures", "auroc": {"mean", "low", "high", "sd"}, "average_precision": likewise}
                 ``sd`` is over architectures; null with one.
 ``tests``       one object a test, the first one primary:
@@ -43,7 +44,9 @@ but ``models`` may be absent; the report then leaves that part out and says so.
                  "reason": why there is no p, or null}
                 ``difference`` is a minus b.
 ``spread``      {"seeds_sd", "architectures_sd", "difference", "architectures_needed": per arm, or null}
-``best_of_n``   {"metric", "n": [1, 2, ...], "expected": [...], "sd": [...] or null, "cost": [device seconds for n],
+``best_of_n``   {"metric", "n": [1, 2, ...], "expected": [...], "sd": [...] or null,
+                 "chosen_by_selection": as expected, the best picked by its selection score, or null,
+                 "cost": [device seconds for n],
                  "searched": mean of the searched models, "search_cost": device seconds of one search with the
                  training of its model, "falls_short": true where the last cost is below search_cost}
 ``sentences``   the judgement in plain words, most important first

@@ -18,6 +18,7 @@ GROUPS = {
     "searched": "searched",
     "ensemble": "ensemble",
     "sampled": "sampled (AMBER-Base)",
+    "matched": "sampled, with about as many parameters",
     "expert": "expert network",
     "kmer": "k-mer regression",
 }
@@ -185,7 +186,7 @@ def track_table(scores: pd.DataFrame, minimum: int) -> TrackTable:
     """
     counts = scores.groupby("track", sort=False)[["positives", "negatives"]].first()
     counts["used"] = (counts["positives"] >= minimum) & (counts["negatives"] >= minimum)
-    merged = {"searched": "searched (mean)", "sampled": "sampled (mean)"}
+    merged = {"searched": "searched (mean)", "sampled": "sampled (mean)", "matched": "matched (mean)"}
     architectures = scores.groupby("group")["architecture"].nunique().to_dict()
     order = {group: k for k, group in enumerate(GROUPS)}
     models: list[tuple[str, str]] = list(
@@ -271,6 +272,7 @@ def cost_stages(evidence: Evidence) -> list[tuple[str, float]]:
         ("search: finalists", finalists),
     ]
     labels = {"searched": "final training of the searched", "sampled": "training of sampled networks",
+              "matched": "training of matched networks",
               "expert": "training of expert networks", "kmer": "k-mer regression"}  # fmt: skip
     for group, label in labels.items():
         members = [m for m in evidence.summary.get("models", []) if m.get("group") == group]
