@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 
 from ambergen.metrics.comparison import mean_interval
-from ambergen.validation.intervals import Arm, arm_interval, difference_interval
+from ambergen.validation.intervals import Arm, Noise, arm_interval, difference_interval, pooled_noise
 
 
 def arm(*figures: list[float], blocks: int = 10) -> Arm:
     """Trainings that no window moves."""
     values = [np.array(f) for f in figures]
-    return Arm(values, [np.zeros((len(f), blocks)) for f in values])
+    return Arm(values, [np.zeros((len(f), blocks)) for f in values], pooled_noise(values))
+
+
+def test_pooled_noise__of_two_networks() -> None:
+    found = pooled_noise([np.array([0.8, 0.82]), np.array([0.5, 0.6, 0.7]), np.array([0.9])])
+    assert found is not None
+    assert found.freedom == 3
+    assert found.variance == pytest.approx((0.0002 + 0.02) / 3)
+    assert pooled_noise([np.array([0.9])]) is None
 
 
 def test_arm_interval__of_seeds_alone_is_students() -> None:
@@ -55,6 +63,6 @@ def test_arm_interval__holds_the_truth_about_as_often_as_it_says() -> None:
         seeds = rng.normal(0, 0.15, 3)
         figures = blocks.mean() + seeds
         influence = np.tile((blocks - blocks.mean()) / 25, (3, 1))
-        found = arm_interval(Arm([figures], [influence]))
+        found = arm_interval(Arm([figures], [influence], Noise(0.15**2, 30)))
         held += found.low <= 0 <= found.high
     assert 0.91 <= held / 400 <= 0.985

@@ -13,6 +13,16 @@ from ambergen.metrics.comparison import Interval
 from ambergen.metrics.influence import clustered_variance
 
 LEVEL = 0.95
+# Below this a variance is rounding: perfect scores in every block.
+_NO_VARIANCE = 1e-18
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variance of one training's figure between seeds, and its degrees of freedom."""
+
+    variance: float
+    freedom: int
 
 
 @dataclass(frozen=True)
@@ -21,10 +31,12 @@ class Arm:
 
     figures : an architecture's (n_seeds,) means over tracks
     influence : an architecture's (n_seeds, n_blocks), of every block of test windows on those means
+    noise : of training; None where a seed makes no difference, or nothing was trained twice
     """
 
     figures: Sequence[NDArray[np.float64]]
     influence: Sequence[NDArray[np.float64]]
+    noise: Noise | None = None
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -42,9 +54,27 @@ class Arm:
 
     def training_variance(self) -> tuple[float, int] | None:
         """Variance of the mean by architectures, or by seeds where there is one, and its degrees of freedom."""
-        # The spread between architectures holds that between their seeds.
-        values = self.means if len(self.figures) > 1 else self.figures[0]
-        return (float(values.var(ddof=1)) / len(values), len(values) - 1) if len(values) > 1 else None
+        n = len(self.figures)
+        if n > 1:  # the spread between architectures holds that between their seeds
+            return float(self.means.var(ddof=1)) / n, n - 1
+        return None if self.noise is None else (self.noise.variance / len(self.figures[0]), self.noise.freedom)
+
+
+def pooled_noise(figures: Sequence[NDArray[np.float64]]) -> Noise | None:
+    """Noise of training, from all networks that were trained more than once.
+
+    Parameters
+    ----------
+    figures : a network's (n_seeds,) figures
+
+    Notes
+    -----
+    Two or three seeds of one network tell next to nothing of its noise (with two, Student's t is 12.7), so all networks
+    share one estimate.
+    """
+    freedom = sum(len(f) - 1 for f in figures)
+    squares = sum(float(((f - f.mean()) ** 2).sum()) for f in figures)
+    return Noise(squares / freedom, freedom) if freedom else None
 
 
 def arm_interval(arm: Arm) -> Interval:
@@ -65,7 +95,9 @@ def _interval(
     if len(influence) > 1:
         parts.append((clustered_variance(influence), len(influence) - 1))
     variance = sum(v for v, _ in parts)
-    if variance == 0:  # nothing to judge by: a perfect score has no spread between blocks, but is no certainty
+    if (
+        variance < _NO_VARIANCE
+    ):  # nothing to judge by: a perfect score has no spread between blocks, but is no certainty
         return Interval(estimate, np.nan, np.nan)
     # Welch and Satterthwaite: degrees of freedom of a sum of variances.
     freedom = variance**2 / sum(v**2 / n for v, n in parts)

@@ -23,7 +23,7 @@ from ambergen.metrics.comparison import (
 )
 from ambergen.metrics.ranking import Ranking, defined
 from ambergen.validation.entrants import Entrant, Winner
-from ambergen.validation.intervals import LEVEL, Arm, arm_interval, difference_interval
+from ambergen.validation.intervals import LEVEL, Arm, arm_interval, difference_interval, pooled_noise
 from ambergen.validation.scoring import METRICS, Scored, Searched
 
 Record = dict[str, Any]
@@ -94,10 +94,17 @@ class Findings:
         return [m for m in self.measured if m.entrant.group == name]
 
     def arm(self, members: Sequence[Measured], metric: str) -> Arm:
+        """Trainings of `members`; the noise of networks is that of all of them."""
+        networks = [m for m in self.measured if m.entrant.kind != "kmer"]
         return Arm(
-            [np.array([self.figure(s, metric) for s in m.scored.values()]) for m in members],
+            [self.figures(m, metric) for m in members],
             [np.stack([s.influence[metric] for s in m.scored.values()]) for m in members],
+            pooled_noise([self.figures(m, metric) for m in networks]) if members[0].entrant.kind != "kmer" else None,
         )
+
+    def figures(self, m: Measured, metric: str) -> NDArray[np.float64]:
+        """(n_seeds,), means over the tracks that are used."""
+        return np.array([self.figure(s, metric) for s in m.scored.values()])
 
     def figure(self, scored: Scored, metric: str) -> float:
         """Mean of one model over the tracks that are used, on the test split."""
@@ -218,8 +225,9 @@ def _tracks(found: Findings) -> Record:
 def _interval_method(found: Findings) -> str:
     n_blocks = len(next(iter(found.measured[0].scored.values())).influence[PRIMARY])
     return (
-        f"of a model: over {n_blocks:,} blocks of neighbouring test windows and, where it was trained more than once, "
-        "over its training seeds; of the mean of a group: over its architectures"
+        f"of a model: over {n_blocks:,} blocks of neighbouring test windows and over training seeds, whose spread is "
+        "pooled over all networks (of an ensemble and of the k-mer regression: over blocks alone); of the mean of a "
+        "group: over its architectures"
     )
 
 
@@ -231,7 +239,7 @@ def _models(found: Findings) -> Iterator[Record]:
             "architecture": m.entrant.architecture,
             "search": m.entrant.search,
             "seeds": list(m.scored),
-            **{metric: _figure(found, [m], metric) for metric in METRICS},
+            **{metric: _figure(found.arm([m], metric)) for metric in METRICS},
             "parameters": m.n_parameters,
             "multiply_adds": m.entrant.multiply_adds,
             "device_seconds": float(np.mean([s.cost.device_seconds for s in m.scored.values()])),
@@ -244,14 +252,13 @@ def _models(found: Findings) -> Iterator[Record]:
 
 
 def _ensemble(found: Findings, m: Measured, scored: Scored) -> Record:
-    alone = [Measured(m.entrant, {0: scored})]
     return {
         "model": ensemble_name(m.entrant),
         "group": "ensemble",
         "architecture": m.entrant.architecture,
         "search": m.entrant.search,
         "seeds": list(m.scored),
-        **{metric: _figure(found, alone, metric) for metric in METRICS},
+        **{metric: _ensemble_figure(found, scored, metric) for metric in METRICS},
         "parameters": None if m.n_parameters is None else m.n_parameters * len(m.scored),
         "multiply_adds": None if m.entrant.multiply_adds is None else m.entrant.multiply_adds * len(m.scored),
         "device_seconds": None,
@@ -260,8 +267,11 @@ def _ensemble(found: Findings, m: Measured, scored: Scored) -> Record:
     }
 
 
-def _figure(found: Findings, members: Sequence[Measured], metric: str) -> Record:
-    arm = found.arm(members, metric)
+def _ensemble_figure(found: Findings, scored: Scored, metric: str) -> Record:
+    return _figure(Arm([np.array([found.figure(scored, metric)])], [scored.influence[metric][None]]))
+
+
+def _figure(arm: Arm) -> Record:
     interval, figures = arm_interval(arm), arm.figures[0]
     return {
         "mean": interval.estimate,
