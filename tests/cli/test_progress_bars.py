@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from ambergen.cli import progress_bars
-from ambergen.cli.progress_bars import Bars, Lines, duration, rate
+from ambergen.cli.progress_bars import Bars, Lines, _count, duration, rate
 
 
 def test_duration__is_told_in_two_units_at_most() -> None:
@@ -22,6 +22,11 @@ def test_rate__is_told_the_way_it_is_read() -> None:
         "3.4 k/s",
         "2.5 M/s",
     ]
+
+
+def test_count__shows_parts_of_a_few_only() -> None:
+    counts = [_count(0.4, 12), _count(3, 12), _count(1234.5, 5000), _count(7, None)]
+    assert counts == ["0.4/12", "3/12", "1,234/5,000", "7"]
 
 
 def test_bars__show_units_note_and_what_is_said() -> None:

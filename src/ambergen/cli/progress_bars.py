@@ -46,7 +46,9 @@ def rate(per_second: float) -> str:
 
 
 def _count(done: float, total: float | None) -> str:
-    return f"{done:,.0f}" if total is None else f"{done:,.0f}/{total:,.0f}"
+    # Budgets in epochs are spent in parts of an epoch.
+    digits = 1 if total is not None and total < 100 and done != int(done) else 0
+    return f"{done:,.{digits}f}" if total is None else f"{done:,.{digits}f}/{total:,.0f}"
 
 
 # ---- a terminal
