@@ -279,7 +279,8 @@ def model_of(kind: type, presets: Presets | None = None, **extra: tuple[Any, Any
             definitions[f.name] = (annotation, ...)
     if presets is not None and kind in presets:
         definitions["preset"] = (str, None)
-    return create_model(kind.__name__, __config__=_SETTINGS, **definitions, **extra)
+    definitions |= extra
+    return create_model(kind.__name__, __config__=_SETTINGS, **definitions)
 
 
 def _annotation(hint: Any, presets: Presets | None) -> Any:
