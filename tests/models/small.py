@@ -43,7 +43,7 @@ def randomise(network: Network, seed: int = 0) -> Network:
             module.bias.copy_(0.3 * draw(module.bias))
             module.running_mean.copy_(0.2 * draw(module.running_mean))
             module.running_var.copy_(torch.exp(0.3 * draw(module.running_var)))
-        elif getattr(module, "bias", None) is not None:
+        elif isinstance(getattr(module, "bias", None), Tensor):
             module.bias.copy_(0.3 * draw(module.bias))
     return network
 

@@ -37,5 +37,5 @@ def test_amber_final__has_the_published_values() -> None:
 def test_train_preset__takes_overrides_and_names_the_nearest() -> None:
     assert train_preset("amber", epochs=3).epochs == 3
     assert train_preset("ambergen") == TrainConfig()
-    with pytest.raises(ConfigError, match="'ambr' is not a preset; expected one of ambergen, amber. Did you mean"):
+    with pytest.raises(ConfigError, match=r"'ambr' is not a preset; expected one of ambergen, amber\. Did you mean"):
         train_preset("ambr")

@@ -11,13 +11,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ambergen.errors import StoreError
+from ambergen.errors import InputError, StoreError
 from ambergen.models.factory import make_network
 from ambergen.models.layers import TrackNetwork, one_hot
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
 
 FORMAT = 1
+_OF_A_WRONG_VALUE = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class Model:
@@ -126,20 +127,20 @@ class Model:
                 by_name(record["alphabet"]).n_symbols,
             )
             network.load_state_dict(load_file(folder / "model.safetensors"))
-        except (SafetensorError, OSError, RuntimeError, KeyError) as error:
+            return cls(
+                network.to(device),
+                record["kind"],
+                record["spec"],
+                tuple(record["tracks"]),
+                np.array(record["reverse_partner"]),
+                record["alphabet"],
+                record["provenance"],
+            )
+        except (InputError, SafetensorError, OSError, RuntimeError, *_OF_A_WRONG_VALUE) as error:
             raise StoreError(
-                f"{folder}: the model's weights do not load ({type(error).__name__}: {str(error)[:200]}). The folder "
-                "is damaged or incomplete; train the model again."
+                f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
+                "damaged or incomplete; train the model again."
             ) from error
-        return cls(
-            network.to(device),
-            record["kind"],
-            record["spec"],
-            tuple(record["tracks"]),
-            np.array(record["reverse_partner"]),
-            record["alphabet"],
-            record["provenance"],
-        )
 
 
 def read_description(folder: Path) -> dict[str, Any]:
