@@ -86,7 +86,7 @@ class Document:
 
     def put(self, key: Key, value: Any) -> None:
         """Replace the value at `key`."""
-        place = self.get(*key[:-1]) if key[:-1] else self.tree
+        place: Any = self.get(*key[:-1]) if key[:-1] else self.tree
         place[key[-1]] = value
 
     def refuse(self, faults: Sequence[Fault]) -> None:
