@@ -58,16 +58,16 @@ def predict(
 ) -> None:
     """Probabilities of every track, one row a sequence or interval.
 
-    A model sees windows of one length. An interval is widened or cut to the window
-    around its middle; a sequence shorter than the window is centred in unknown
-    bases; a longer one is refused, since only a part of it could be seen. Both
-    strands are read and averaged. Positions are 0-based and half-open, as in BED;
-    intervals come contig by contig in the genome's order.
+    A model sees windows of one length. An interval is widened or cut to the
+    window around its middle; a sequence shorter than the window is centred in
+    unknown bases; a longer one is refused, since only a part would be seen.
+    Both strands are read and averaged. Positions are 0-based and half-open, as
+    in BED; intervals come contig by contig in the genome's order.
 
     Examples:
 
       ambergen predict out/models/3f2a9c01b7/seed0 promoters.fa > tracks.tsv
-      ambergen predict out/models/3f2a9c01b7/seed0 peaks.bed --genome genome.fa.gz -o tracks.parquet
+      ambergen predict model/ peaks.bed --genome genome.fa.gz -o tracks.parquet
     """
     from ambergen.baselines.loading import load
     from ambergen.cli.progress_bars import progress_for_terminal
