@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def write_run(
     """Write a simulated run directory."""
     rng = np.random.default_rng(7)
     path.mkdir(parents=True, exist_ok=True)
-    shape = preset(space)
+    shape = replace(preset(space), reduce=(1, 3), head="flatten") if space == "compact" else preset(space)
     tracks = [NAMES[t] if t < len(NAMES) else f"{NAMES[t % len(NAMES)]}_{t // len(NAMES)}" for t in range(n_tracks)]
     winners = _write_events(path, shape, searches, steps, n_tracks, rng)
     models = _models(winners, shape, sampled, seeds, rng)
