@@ -60,6 +60,7 @@ def _search(log: SearchLog) -> dict[str, Any]:
     best = max(scored, key=lambda t: t["score"], default=None)
     last = log.steps[-1] if log.steps else {}
     used = (log.finished or last).get("cost", {}).get("device_seconds", 0.0)
+    pace = {"seconds": last.get("cost", {}).get("wall_seconds", used)}
     done = {"epochs": last.get("epochs", 0.0), "steps": last.get("supernet_steps", 0), "trials": len(log.trials)}
     return {
         "search": log.number,
@@ -71,11 +72,11 @@ def _search(log: SearchLog) -> dict[str, Any]:
         "best": best and {"id": best["id"], "score": best["score"], "split": best.get("split")},
         "winner": log.finished.get("winner"),
         "device_seconds": round(used, 1),
-        "seconds_left": None if log.finished else _seconds_left(log.started.get("budget"), used, done),
+        "seconds_left": None if log.finished else _seconds_left(log.started.get("budget"), used, done | pace),
     }
 
 
-def _seconds_left(budget: str | None, used: float, done: dict[str, int]) -> float | None:
+def _seconds_left(budget: str | None, used: float, done: dict[str, float]) -> float | None:
     """Of the rounds, without the finalists, from the pace so far; None before the first round."""
     from ambergen.budgets import Budget
 
@@ -83,7 +84,7 @@ def _seconds_left(budget: str | None, used: float, done: dict[str, int]) -> floa
         return None
     limit = Budget.parse(budget)
     if limit.unit == "seconds":
-        return max(0.0, limit.amount - used)
+        return max(0.0, limit.amount - done.get("seconds", used))
     counted = done.get(limit.unit, 0)
     return max(0.0, limit.amount - counted) * used / counted if counted else None
 

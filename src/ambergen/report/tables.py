@@ -259,13 +259,13 @@ def auroc_interval(
 def cost_stages(evidence: Evidence) -> list[tuple[str, float]]:
     """Device seconds by stage, in the order of the work; stages without a cost are left out.
 
-    The cost of `search_finished` is that of the whole search: scoring and finalists are taken out of it, and the rest
-    is the training of shared weights and controller.
+    The cost of `search_finished` is that of the whole search, and that of a step of everything up to it: trials and
+    finalists are taken out of it, and the rest is the training of shared weights and the rating of finalists.
     """
     scoring = sum(_seconds(t) for log in evidence.searches for t in log.trials)
     finalists = sum(_seconds(f) for log in evidence.searches for f in log.finalists)
     sharing = sum(_shared_seconds(log) for log in evidence.searches)
-    shared = any(log.steps for log in evidence.searches)
+    shared = any(t.get("evaluator") == "shared" for log in evidence.searches for t in log.trials)
     stages = [
         ("search: training of shared weights", sharing),
         ("search: scoring of candidates" if shared else "search: training of candidates", scoring),
@@ -277,14 +277,16 @@ def cost_stages(evidence: Evidence) -> list[tuple[str, float]]:
     for group, label in labels.items():
         members = [m for m in evidence.summary.get("models", []) if m.get("group") == group]
         stages.append((label, sum((m.get("device_seconds") or 0) * max(len(m.get("seeds") or []), 1) for m in members)))
-    return [(label, seconds) for label, seconds in stages if seconds > 0]
+    return [(label, seconds) for label, seconds in stages if seconds > 1e-6]  # the rest of a subtraction is no stage
 
 
 def _shared_seconds(log: SearchLog) -> float:
-    steps = sum(_seconds(s) for s in log.steps)
-    total = _seconds(log.finished)
-    rest = total - sum(_seconds(e) for e in [*log.trials, *log.finalists])
-    return rest if total and rest > 0 and log.steps else steps
+    if log.finished:
+        return _seconds(log.finished) - sum(_seconds(e) for e in [*log.trials, *log.finalists])
+    if not log.steps:
+        return 0.0
+    last = log.steps[-1]
+    return _seconds(last) - sum(_seconds(t) for t in log.trials if t["step"] <= last["step"])
 
 
 def _seconds(event: Record) -> float:
