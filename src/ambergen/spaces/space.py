@@ -142,7 +142,9 @@ class Space:
         """
         if len(tokens) != self.n_tokens:
             raise SpaceError(f"tokens: found {len(tokens)}; this space has {self.n_tokens} tokens an architecture.")
-        operations, skips, at = [], [], 0
+        operations: list[str] = []
+        skips: list[tuple[int, ...]] = []
+        at = 0
         for allowed in self.skip_sources:
             token, bits = int(tokens[at]), tokens[at + 1 : at + 1 + len(allowed)]
             if not 0 <= token < len(self.operations) or any(int(b) not in (0, 1) for b in bits):
@@ -180,11 +182,12 @@ class Space:
         """A draw as AMBER-Base makes it: uniform operations and exactly ``int(skip_density * n_skips)`` skips."""
         operations = tuple(self.operations[k] for k in rng.integers(len(self.operations), size=self.layers))
         pairs = [(i, j) for i, allowed in enumerate(self.skip_sources) for j in allowed]
-        chosen = rng.choice(len(pairs), size=int(self.skip_density * len(pairs)), replace=False) if pairs else []
-        skips: list[list[int]] = [[] for _ in range(self.layers)]
-        for index in sorted(int(c) for c in chosen):
-            skips[pairs[index][0]].append(pairs[index][1])
-        return Architecture(operations, tuple(map(tuple, skips)))
+        n_chosen = int(self.skip_density * len(pairs))
+        chosen: list[int] = rng.choice(len(pairs), size=n_chosen, replace=False).tolist() if pairs else []
+        sources: list[list[int]] = [[] for _ in range(self.layers)]
+        for index in sorted(chosen):
+            sources[pairs[index][0]].append(pairs[index][1])
+        return Architecture(operations, tuple(map(tuple, sources)))
 
     # ---- text
 
