@@ -347,7 +347,7 @@ def test_search__continues_after_a_round_as_if_never_stopped(
     assert without_cost(events(tmp_path)) == without_cost(events(finished["enas"][0]))
 
 
-@pytest.mark.parametrize("torn", [0, 1, 40, 2000])
+@pytest.mark.parametrize("torn", [1, 2000])
 def test_search__a_torn_last_line_is_healed_and_the_log_goes_on(
     finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path, torn: int
 ) -> None:
@@ -424,19 +424,18 @@ def test_search__refuses_a_log_of_other_architectures(small_store: Store, tmp_pa
         run(small_store, tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "text", "flipped"])
 def test_search__a_damaged_checkpoint_is_named_with_its_remedy(
-    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path, damage: str
+    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path
 ) -> None:
     begin(small_store, tmp_path)
     path = tmp_path / "checkpoints" / "search0.pt"
-    whole = bytearray(path.read_bytes())
-    middle = len(whole) // 2
-    whole[middle : middle + 64] = bytes(255 - b for b in whole[middle : middle + 64])
-    content = {"cut": whole[: len(whole) // 3], "empty": b"", "text": b"not a checkpoint", "flipped": bytes(whole)}
-    path.write_bytes(content[damage])
-    with pytest.raises(StoreError, match=r"search0.pt: the checkpoint cannot be read .* Delete it to begin"):
-        run(small_store, tmp_path)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    for damaged in (whole[: len(whole) // 3], b"", b"not a checkpoint", bytes(flipped)):
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"search0.pt: the checkpoint cannot be read .* Delete it to begin"):
+            run(small_store, tmp_path)
     path.unlink()  # the remedy: what was rated is kept, and the same search comes out
     run(small_store, tmp_path)
     assert without_cost(events(tmp_path)) == without_cost(events(finished["enas"][0]))
