@@ -43,6 +43,7 @@ def test_inline__runs_here() -> None:
         assert executor.submit(os.getpid).result().value == os.getpid()
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_inline__lets_an_interrupt_through() -> None:
     with InlineExecutor() as executor, pytest.raises(KeyboardInterrupt):
         executor.submit(signal.raise_signal, signal.SIGINT).result()

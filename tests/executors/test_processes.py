@@ -116,6 +116,7 @@ def test_close__leaves_no_process_not_even_a_busy_one() -> None:
     assert all(has_ended(pid, within=0.1) for pid in pids)
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_interrupt__leaves_no_process() -> None:
     pids: list[int] = []
 
