@@ -112,11 +112,23 @@ class MaxPoolSame(nn.Module):
 
     def __init__(self, kernel: int) -> None:
         super().__init__()
+        self.kernel = kernel
         self.left, self.right = (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
         self.pool = nn.MaxPool2d((1, kernel), stride=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(F.pad(x, (self.left, self.right)))
+        x = F.pad(x, (self.left, self.right))
+        return self.pool(x) if torch.is_grad_enabled() else _max_of_neighbours(x, self.kernel)
+
+
+def _max_of_neighbours(x: Tensor, kernel: int) -> Tensor:
+    """Maxima of shifted copies, in half the time of a pool, which also notes where the maxima were."""
+    seen = 1
+    while seen < kernel:
+        shift = min(seen, kernel - seen)
+        x = torch.maximum(x[..., :-shift], x[..., shift:])
+        seen += shift
+    return x
 
 
 class AvgPoolSame(nn.Module):
@@ -175,7 +187,9 @@ class Dropout(nn.Module):
             return F.dropout(x, self.rate)
         n = x.numel()
         words = torch.empty(-(-n // 8), dtype=torch.int64).random_(-(2**63), None)
-        kept = (words.view(torch.uint8)[:n] >= dropped).to(x.dtype).mul_(256 / (256 - dropped))
+        kept = torch.empty(n, dtype=x.dtype)
+        torch.ge(words.view(torch.uint8)[:n], dropped, out=kept)  # several times faster than a cast of the comparison
+        kept.mul_(256 / (256 - dropped))
         if not (x.is_contiguous() or x.is_contiguous(memory_format=CHANNELS_LAST)):
             return x * kept.view(x.shape)
         return x * kept.as_strided(x.shape, x.stride())
