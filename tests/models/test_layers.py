@@ -154,7 +154,10 @@ def test_max_pool_reduce__lengths_of_the_published_network() -> None:
 
 @pytest.mark.parametrize("pool", [MaxPoolSame(4), AvgPoolSame(4, 20), MaxPoolReduce(4, 20)])
 def test_pools__give_channels_last_memory_back(pool: nn.Module) -> None:
-    assert pool(channels_last(2, 8, 1, 20)).is_contiguous(memory_format=CHANNELS_LAST)
+    x = channels_last(2, 8, 1, 20)
+    assert pool(x).is_contiguous(memory_format=CHANNELS_LAST)
+    with torch.no_grad():
+        assert pool(x).is_contiguous(memory_format=CHANNELS_LAST)
 
 
 # ---- batch norm
