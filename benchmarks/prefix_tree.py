@@ -1,10 +1,10 @@
 """Scoring twenty children on the same rows: by their tree of prefixes against one by one.
 
-    python benchmarks/prefix_tree.py [--rounds 5] [--batch 128] [--children 20] [--json]
+    python benchmarks/prefix_tree.py [--rounds 3] [--batch 64] [--children 20] [--draws 3] [--json]
 
 Policies: "p, q" draws each operation as the mode with probability p, else another, and each skip bit as the mode with
-probability q; "controller" is the real one after updates whose reward is the share of decisions that agree with one
-architecture. Outputs are compared bit by bit, with the batch statistics that ratings use.
+probability q, several times over; "controller" is the real one after updates whose reward is the share of decisions
+that agree with one architecture. Outputs are compared bit by bit, with the batch statistics that ratings use.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ambergen.strategies.base import Rated
 from ambergen.strategies.reinforce import ControllerStrategy
 
 POLICIES = ((1 / 7, 0.6), (0.8, 0.9), (0.97, 0.99))
+UPDATES = (40, 200)
 AIMS = {("stage", 0.8): 1.3, ("stage", 0.97): 3.0}
 
 
@@ -63,49 +64,57 @@ def controller_draws(space: Space, updates: int, children: int) -> list[Architec
     return strategy.ask(children)
 
 
-def compare(space: Space, architectures: list[Architecture], batch: int, rounds: int) -> dict[str, Any]:
+def compare(space: Space, draws: list[list[Architecture]], batch: int, rounds: int) -> dict[str, Any]:
+    """Both ways on every draw of children; means over draws."""
     torch.manual_seed(0)
     supernet = Supernet(space, N_TRACKS, LENGTH).eval()
     x = one_hot(torch.randint(0, 4, (batch, LENGTH), dtype=torch.uint8), torch.bfloat16)
-    with batch_statistics(supernet), torch.no_grad():
+    equal, slow, fast, ratios = True, 0.0, 0.0, []
+    for architectures in draws:
 
-        def one_by_one() -> torch.Tensor:
-            return torch.stack([supernet(x, a) for a in architectures])
+        def one_by_one(chosen: list[Architecture] = architectures) -> torch.Tensor:
+            return torch.stack([supernet(x, a) for a in chosen])
 
-        def tree() -> torch.Tensor:
-            return supernet.score_many(x, architectures)
+        def tree(chosen: list[Architecture] = architectures) -> torch.Tensor:
+            return supernet.score_many(x, chosen)
 
-        equal = torch.equal(one_by_one(), tree())
-        timings = interleave({"one by one": one_by_one, "tree": tree}, rounds, warm=0)
+        with batch_statistics(supernet), torch.no_grad():
+            equal &= torch.equal(one_by_one(), tree())
+            timings = interleave({"one by one": one_by_one, "tree": tree}, rounds, warm=0)
+        slow += timings.median("one by one") / len(draws)
+        fast += timings.median("tree") / len(draws)
+        ratios.append(timings.ratio("tree", "one by one"))
     return {
-        "distinct": len(set(architectures)),
-        "layer runs": f"{layer_runs(architectures)} of {len(architectures) * space.layers}",
+        "distinct": sum(len(set(d)) for d in draws) / len(draws),
+        "layer runs": sum(map(layer_runs, draws)) / len(draws),
+        "of": len(draws[0]) * space.layers,
         "equal bits": equal,
-        "one by one s": timings.median("one by one"),
-        "tree s": timings.median("tree"),
-        "ratio": timings.ratio("tree", "one by one"),
+        "one by one s": slow,
+        "tree s": fast,
+        "ratio": sum(ratios) / len(ratios),
     }
 
 
 def main() -> None:
-    options = parser(__doc__, rounds=5)
-    options.add_argument("--batch", type=int, default=128)
+    options = parser(__doc__, rounds=3)
+    options.add_argument("--batch", type=int, default=64)
     options.add_argument("--children", type=int, default=20)
-    options.add_argument("--updates", type=int, default=40, help="of the controller")
+    options.add_argument("--draws", type=int, default=3, help="of children from every policy p, q")
     arguments = options.parse_args()
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
     for skips in ("stage", "all"):
         space = amber(skips=skips)
-        policies: list[tuple[str, list[Architecture], float | None]] = []
+        policies: list[tuple[str, list[list[Architecture]], float | None]] = []
         for p, q in POLICIES:
             rng = np.random.default_rng(3)
-            drawn = [draw(space, p, q, rng) for _ in range(arguments.children)]
-            policies.append((f"p {p:.2f}, q {q:.2f}", drawn, AIMS.get((skips, p))))
-        drawn = controller_draws(space, arguments.updates, arguments.children)
-        policies.append((f"controller, {arguments.updates} updates", drawn, None))
-        for name, drawn, aim in policies:
-            result = compare(space, drawn, arguments.batch, arguments.rounds)
+            draws = [[draw(space, p, q, rng) for _ in range(arguments.children)] for _ in range(arguments.draws)]
+            policies.append((f"p {p:.2f}, q {q:.2f}", draws, AIMS.get((skips, p))))
+        for updates in UPDATES:
+            drawn = controller_draws(space, updates, arguments.children)
+            policies.append((f"controller, {updates} updates", [drawn], None))
+        for name, draws, aim in policies:
+            result = compare(space, draws, arguments.batch, arguments.rounds)
             rows.append({"skips": skips, "policy": name, **result, "aim": aim})
     report(f"scores of {arguments.children} children by a tree of prefixes", rows, arguments.json)
     if not all(row["equal bits"] for row in rows):
