@@ -7,14 +7,18 @@ Prints medians of processor time over interleaved rounds, for logits in float32,
 median track has about 2 % positives. Aim: at least 40 times as fast for 919 tracks and 8,000 windows.
 
 NumPy's vector sort takes most of the time. On AMD Zen 4, which stores compressed vectors slowly, its AVX-512 form is
-three times as slow as its AVX2 form: there, compare with NPY_DISABLE_CPU_FEATURES=X86_V4 in the environment.
+three times as slow as its AVX2 form; as the command line does, this asks `ambergen.processor` to switch it off there
+for both sides. In a Python session of one's own: NPY_DISABLE_CPU_FEATURES=X86_V4 in the environment.
 """
 
 from __future__ import annotations
 
 import os
 
+from ambergen.processor import prepare
+
 os.environ["OMP_NUM_THREADS"] = "1"
+prepare()
 
 import argparse
 from collections.abc import Callable

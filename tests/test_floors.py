@@ -12,7 +12,7 @@ import ambergen
 PACKAGE = Path(ambergen.__file__).parent
 
 FLOORS = [
-    {"errors", "seeds", "progress", "cost", "budgets", "atomic", "provenance", "lazy"},
+    {"errors", "seeds", "progress", "cost", "budgets", "atomic", "provenance", "lazy", "processor"},
     {"sequence", "metrics", "statgen", "spaces", "executors", "settings"},
     {"io", "models"},
     {"datasets", "training"},

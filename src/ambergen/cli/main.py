@@ -5,7 +5,6 @@ Nothing heavy is imported here or at the head of a command's file, so that help 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from ambergen.cli.run import run
 from ambergen.cli.search import search
 from ambergen.cli.status import status
 from ambergen.cli.train import train
+from ambergen.processor import prepare
 
 COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
     ("Start here", "demo", demo),
@@ -84,8 +84,7 @@ for _panel, _name, _command in COMMANDS:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave the interpreter with its exit status."""
-    # Read when torch loads: threads that wait by spinning bring a machine to a halt that others use as well.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # --debug works before and after the verb.
     if "--debug" in given:
