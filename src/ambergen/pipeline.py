@@ -156,8 +156,7 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
             if result.status == "failed":
                 raise JobError(
                     f"{handles[handle].out}: the training failed: {result.reason}. The same command tries it again; "
-                    "where memory was short, use fewer workers (--set execute.workers=1) or a smaller "
-                    "train.micro_batch."
+                    "where memory was short, use fewer workers (--set execute.workers=1)."
                 )
             task.advance()
             task.note(_trained(result.value))
