@@ -15,7 +15,7 @@ from ambergen.errors import ConfigError, RunError
         (ConfigError("run.yaml, line 2: no"), 2, "Error: run.yaml, line 2: no"),
         (RunError("all candidates failed"), 1, "Error: all candidates failed"),
         (OSError(errno.ENOSPC, "No space left on device", "out/store"), 1, "out/store: the disk is full. Make room"),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/out"), 2, "/root/out: permission denied"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/out"), 2, "/data/out: permission denied"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.fa"), 2, "a.fa: No such file or directory"),
         (MemoryError(), 1, "Use fewer workers"),
         (KeyboardInterrupt(), 130, "the same command continues"),
