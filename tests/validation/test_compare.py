@@ -20,9 +20,9 @@ from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.ranking import ranking
 from ambergen.training.model import Model
-from ambergen.validation.compare import Comparison, compare
+from ambergen.validation.compare import Comparison, _recipe, compare
 from ambergen.validation.config import CompareConfig
-from ambergen.validation.entrants import Winner, sample
+from ambergen.validation.entrants import Winner, make_entrants, sample
 from tests.simulated import SPACE, TRAIN
 
 WINNER = Winner(SPACE.sample(np.random.default_rng(9)), 0, Cost(60.0))
@@ -130,6 +130,15 @@ def test_compare__interrupted_goes_on_where_it_stopped(small_store: Store, tmp_p
     whole = figures(finished[1])
     same = whole[whole["model"].isin(["searched", "sampled 1"]) & (whole["seed"] == 0)].reset_index(drop=True)
     pd.testing.assert_frame_equal(figures(resumed), same)
+
+
+def test_compare__experts_learn_at_their_own_rate_in_all_layers(small_store: Store, tmp_path: Path) -> None:
+    config = CompareConfig(sampled=1, scorers=("deepsea",), expert_rate=0.25)
+    recipe = replace(TRAIN, learning_rate=4e-3, full_rate_inputs=64)
+    entrants = make_entrants(small_store, SPACE, [], config, 1, 0, tmp_path)
+    sampled, expert = (_recipe(recipe, entrant, config) for entrant in entrants)
+    assert sampled == recipe
+    assert expert == replace(recipe, learning_rate=1e-3, full_rate_inputs=None)
 
 
 def test_compare__a_failing_entrant_is_reported_and_left_out(copied: Path, small_store: Store) -> None:

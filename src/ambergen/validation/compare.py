@@ -105,8 +105,10 @@ def compare(
 
 
 def _recipe(train: TrainConfig, entrant: Entrant, config: CompareConfig) -> TrainConfig:
-    rate = config.expert_rate if entrant.group == "expert" else 1.0
-    return replace(train, learning_rate=train.learning_rate * rate)
+    """The recipe of all, or for an expert's network its own rate, the same in all layers."""
+    if entrant.group != "expert":
+        return train
+    return replace(train, learning_rate=train.learning_rate * config.expert_rate, full_rate_inputs=None)
 
 
 Call = tuple[Callable[[Any], Scored], Any]

@@ -20,7 +20,7 @@ class CompareConfig:
     published_widths : whether deepsea and danq keep their published widths; else they are scaled to the winner's
         multiply-adds, and say so in their names
     expert_rate : factor of the learning rate of deepsea and danq, which have no batch norm: at the rate that suits
-        networks with it, they do not train
+        networks with it, they do not train. All their layers learn at that rate (`train.full_rate_inputs` is for ours)
     """
 
     searches: int = 1
