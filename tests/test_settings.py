@@ -93,6 +93,8 @@ def test_override__replaces_one_key_and_makes_missing_ones(tmp_path: Path) -> No
     assert document.where(("cake", "layers")) == "--set cake.layers=5"
     assert document.where(("oven", "heat", 1)) == "--set oven.heat=[1, 2]"
     assert document.where(("cake", "cream")) == "line 1, cake.cream"
+    assert document.where(("oven",)) == "--set oven.heat=[1, 2]"
+    assert document.where(("cake",)) == "line 1, cake"
 
 
 def test_override__needs_a_key_and_a_value(tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ class Document:
         return self.source.absolute().parent
 
     def origin(self, key: Key) -> str | None:
-        """The override that `key`, or what it is part of, came from."""
-        return next((self.overrides[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.overrides), None)
+        """The override that `key`, or what it is part of, came from; of a key that the file lacks, one within it."""
+        around = (self.overrides[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.overrides)
+        within = (text for k, text in self.overrides.items() if key and key not in self.lines and k[: len(key)] == key)
+        return next(around, next(within, None))
 
     def line(self, key: Key) -> int:
         """Line of `key`, or of the nearest thing around it; 0 where it has none."""
