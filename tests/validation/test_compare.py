@@ -132,13 +132,13 @@ def test_compare__interrupted_goes_on_where_it_stopped(small_store: Store, tmp_p
     pd.testing.assert_frame_equal(figures(resumed), same)
 
 
-def test_compare__experts_learn_at_their_own_rate_in_all_layers(small_store: Store, tmp_path: Path) -> None:
-    config = CompareConfig(sampled=1, scorers=("deepsea",), expert_rate=0.25)
-    recipe = replace(TRAIN, learning_rate=4e-3, full_rate_inputs=64)
+def test_compare__experts_learn_at_their_own_rate_and_longer(small_store: Store, tmp_path: Path) -> None:
+    config = CompareConfig(sampled=1, scorers=("deepsea",), expert_rate=0.25, expert_epochs=1.5)
+    recipe = replace(TRAIN, epochs=8, learning_rate=4e-3, full_rate_inputs=64)
     entrants = make_entrants(small_store, SPACE, [], config, 1, 0, tmp_path)
     sampled, expert = (_recipe(recipe, entrant, config) for entrant in entrants)
     assert sampled == recipe
-    assert expert == replace(recipe, learning_rate=1e-3, full_rate_inputs=None)
+    assert expert == replace(recipe, epochs=12, learning_rate=1e-3, full_rate_inputs=None)
 
 
 def test_compare__a_failing_entrant_is_reported_and_left_out(copied: Path, small_store: Store) -> None:

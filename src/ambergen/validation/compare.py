@@ -105,10 +105,15 @@ def compare(
 
 
 def _recipe(train: TrainConfig, entrant: Entrant, config: CompareConfig) -> TrainConfig:
-    """The recipe of all, or for an expert's network its own rate, the same in all layers."""
+    """The recipe of all, or for an expert's network its own rate, the same in all layers, for its own time."""
     if entrant.group != "expert":
         return train
-    return replace(train, learning_rate=train.learning_rate * config.expert_rate, full_rate_inputs=None)
+    return replace(
+        train,
+        learning_rate=train.learning_rate * config.expert_rate,
+        epochs=max(1, round(train.epochs * config.expert_epochs)),
+        full_rate_inputs=None,
+    )
 
 
 Call = tuple[Callable[[Any], Scored], Any]

@@ -21,6 +21,7 @@ class CompareConfig:
         multiply-adds, and say so in their names
     expert_rate : factor of the learning rate of deepsea and danq, which have no batch norm: at the rate that suits
         networks with it, they do not train. All their layers learn at that rate (`train.full_rate_inputs` is for ours)
+    expert_epochs : factor of their epochs, for at that rate they need more; docs/measurements.md has what it is from
     """
 
     searches: int = 1
@@ -29,14 +30,16 @@ class CompareConfig:
     scorers: tuple[str, ...] = SCORERS
     published_widths: bool = False
     expert_rate: float = 0.1
+    expert_epochs: float = 2.0
 
     def __post_init__(self) -> None:
         if self.searches < 1:
             raise ConfigError(f"compare: searches is {self.searches}; expected at least 1.")
         if self.sampled < 0:
             raise ConfigError(f"compare: sampled is {self.sampled}; expected 0 or more.")
-        if not self.expert_rate > 0:
-            raise ConfigError(f"compare: expert_rate is {self.expert_rate}; expected more than 0.")
+        for name in ("expert_rate", "expert_epochs"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"compare: {name} is {getattr(self, name)}; expected more than 0.")
         unknown = [name for name in self.scorers if name not in SCORERS]
         if unknown or len(set(self.scorers)) != len(self.scorers):
             raise ConfigError(
