@@ -12,6 +12,7 @@ import numpy as np
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.base import another, crossed
 from ambergen.spaces.operations import AMBER_OPERATIONS, operation
 
 Skips = Literal["all", "stage", "none"]
@@ -157,6 +158,35 @@ class Space:
             at += 1 + len(allowed)
         return Architecture(tuple(operations), tuple(skips))
 
+    @cached_property
+    def gene_sizes(self) -> tuple[int, ...]:
+        """For every token the number of its values."""
+        sizes: list[int] = []
+        for sources in self.skip_sources:
+            sizes += [len(self.operations), *[2] * len(sources)]
+        return tuple(sizes)
+
+    @cached_property
+    def _operation_genes(self) -> tuple[int, ...]:
+        """Places of the operations among the tokens."""
+        return tuple(layer + sum(map(len, self.skip_sources[:layer])) for layer in range(self.layers))
+
+    @cached_property
+    def _skip_genes(self) -> tuple[int, ...]:
+        return tuple(gene for gene in range(self.n_tokens) if gene not in self._operation_genes)
+
+    @cached_property
+    def _changeable_operations(self) -> tuple[int, ...]:
+        return tuple(gene for gene in self._operation_genes if self.gene_sizes[gene] > 1)
+
+    def genes(self, architecture: Architecture) -> tuple[int, ...]:
+        """The tokens of an architecture, by the name that all spaces have for them; see `encode`."""
+        return self.encode(architecture)
+
+    def from_genes(self, genes: Sequence[int]) -> Architecture:
+        """The architecture of these tokens; see `decode`."""
+        return self.decode(genes)
+
     def check(self, architecture: Architecture) -> None:
         """Raise SpaceError unless the architecture is a point of this space."""
         if len(architecture.operations) != self.layers:
@@ -189,7 +219,47 @@ class Space:
             sources[pairs[index][0]].append(pairs[index][1])
         return Architecture(operations, tuple(map(tuple, sources)))
 
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """One operation becomes a different one, or one skip connection is flipped; a fair coin decides which.
+
+        Where only one of the two is possible it is done. Within its kind every gene is as likely as any other.
+
+        Raises
+        ------
+        SpaceError
+            If the architecture lies outside the space, or the space has no other.
+
+        References
+        ----------
+        Real et al., Regularized evolution for image classifier architecture search, AAAI 2019, for the coin and for
+        single changes; their third choice, to change nothing, is left out.
+        """
+        genes, sizes = list(self.encode(architecture)), self.gene_sizes
+        places = [p for p in (self._changeable_operations, self._skip_genes) if p]
+        if not places:
+            raise SpaceError("space: its only architecture cannot be mutated; expected a choice in at least one layer.")
+        among = places[int(rng.integers(len(places)))]
+        gene = among[int(rng.integers(len(among)))]
+        genes[gene] = another(genes[gene], sizes[gene], rng)
+        return self.decode(genes)
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each operation and each skip connection from either parent by a fair coin."""
+        return self.decode(crossed(self.encode(first), self.encode(second), rng))
+
     # ---- text
+
+    def read(self, record: str | dict[str, Any]) -> Architecture:
+        """The architecture of this space that `Architecture.to_json` or `to_dict` wrote.
+
+        Raises
+        ------
+        SpaceError
+            If it is not one, or lies outside the space.
+        """
+        architecture = Architecture.from_json(record)
+        self.check(architecture)
+        return architecture
 
     def to_dict(self) -> dict[str, Any]:
         record = asdict(self)
