@@ -113,6 +113,23 @@ def test_epoch__the_last_batch_may_be_dropped(any_store: Store, n: int, batch: i
     assert sizes == [batch] * (n // batch) + ([n % batch] if n % batch and not drop_last else [])
 
 
+@given(n=st.integers(0, 20), batch=st.integers(1, 9), ranks=st.integers(1, 4), skip=st.integers(0, 2))
+def test_epoch__ranks_share_every_batch_out_among_them(
+    any_store: Store, n: int, batch: int, ranks: int, skip: int
+) -> None:
+    def tokens(**which: int) -> list[torch.Tensor]:
+        rng = np.random.default_rng(5)
+        batches = epoch(DeviceStore(any_store), np.arange(n), batch, rng, True, 2, skip=skip, **which)
+        return [b.tokens for b in batches]
+
+    parts = [tokens(rank=rank, ranks=ranks) for rank in range(ranks)]
+    for number, whole in enumerate(tokens()):
+        joined = torch.empty_like(whole)
+        for rank in range(ranks):
+            joined[rank::ranks] = parts[rank][number]
+        assert torch.equal(joined, whole)
+
+
 def test_epoch__turns_about_half_and_shifts_within_bounds(any_store: Store) -> None:
     rows = np.zeros(400, dtype=np.int64)
     batches = epoch(DeviceStore(any_store), rows, 400, np.random.default_rng(3), reverse_complement=True, shift=3)

@@ -15,7 +15,15 @@ from torch import Tensor, nn
 from ambergen.models.deepsea import DeepSEA
 from ambergen.models.layers import Conv, Dropout, one_hot
 from ambergen.training.config import TrainConfig, amber_final
-from ambergen.training.step import limit_norms, make_optimizer, masked_bce, rate_factor, set_rate, train_step
+from ambergen.training.step import (
+    add_gradients,
+    limit_norms,
+    make_optimizer,
+    masked_bce,
+    rate_factor,
+    set_rate,
+    train_step,
+)
 
 LENGTH, N_TRACKS = 40, 3
 
@@ -97,6 +105,20 @@ def test_train_step__gives_the_mean_loss_without_gradient() -> None:
     loss = step(network, batch, config, make_optimizer(network, config))
     assert not loss.requires_grad
     torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize("share", [None, 0.3])
+def test_add_gradients__of_weighted_batches_is_the_gradient_of_the_weighted_mean(share: float | None) -> None:
+    network, config = make_network().double(), TrainConfig(micro_batch=4)
+    batches, weights = [make_batch(6, 1, share), make_batch(9, 2, share)], [0.25, 0.75]
+    written = sum(
+        w * masked_bce(network(one_hot(b.tokens, torch.float64)), b.labels, b.known)
+        for w, b in zip(weights, batches, strict=True)
+    )
+    expected = torch.autograd.grad(written, list(network.parameters()))
+    parts = [add_gradients(network, b, config, torch.float64, 4, w) for w, b in zip(weights, batches, strict=True)]
+    torch.testing.assert_close(sum(parts).item(), written.item(), rtol=1e-6, atol=0)
+    torch.testing.assert_close([p.grad for p in network.parameters()], list(expected), rtol=1e-5, atol=1e-7)
 
 
 # ---- penalties

@@ -229,6 +229,8 @@ def epoch(
     shift: int = 0,
     drop_last: bool = False,
     skip: int = 0,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> Iterator[Batch]:
     """All windows of `indices` once.
 
@@ -241,6 +243,8 @@ def epoch(
     shift : move each window by up to so many bases either way; never further than `Store.max_shift`
     drop_last : leave out a last batch that is smaller than `batch`; its windows change from epoch to epoch
     skip : batches at the start that are not assembled, for an epoch that is continued; the others stay as they are
+    rank, ranks : of every batch, only each `ranks`-th window from the one of number `rank` on, for processes that share
+        a batch out among them
     """
     n = len(indices)
     order = np.asarray(indices, dtype=np.int64)
@@ -252,7 +256,7 @@ def epoch(
         turned = torch.from_numpy(rng.random(n) < 0.5) if reverse_complement else None
     rows = torch.from_numpy(np.ascontiguousarray(order))
     for first in range(skip * batch, n - batch + 1 if drop_last else n, batch):
-        part = slice(first, first + batch)
+        part = slice(first + rank, first + batch, ranks)
         yield data.gather(
             rows[part], None if shifts is None else shifts[part], None if turned is None else turned[part]
         )

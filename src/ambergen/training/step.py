@@ -95,6 +95,20 @@ def train_step(
     Mean loss over the batch, a tensor without gradient on the device.
     """
     optimizer.zero_grad(set_to_none=True)
+    total = add_gradients(logits_of, batch, config, dtype, n_symbols)
+    apply_gradients(kernels, optimizer, config)
+    return total
+
+
+def add_gradients(
+    logits_of: Callable[[Tensor], Tensor],
+    batch: Batch,
+    config: TrainConfig,
+    dtype: torch.dtype,
+    n_symbols: int,
+    weight: float | Tensor = 1.0,
+) -> Tensor:
+    """Add the gradient of `weight` times the mean loss over `batch` to those at hand, and return that product."""
     n = len(batch.tokens)
     labels, known = batch.labels, batch.known
     total = torch.zeros((), device=batch.tokens.device)
@@ -102,9 +116,14 @@ def train_step(
         part = slice(start, start + config.micro_batch)
         x = one_hot(batch.tokens[part], dtype, n_symbols)
         share: float | Tensor = len(x) / n if known is None else known[part].sum() / known.sum().clamp_min(1)
-        loss = share * masked_bce(logits_of(x), labels[part], None if known is None else known[part])
+        loss = weight * share * masked_bce(logits_of(x), labels[part], None if known is None else known[part])
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
+    return total
+
+
+def apply_gradients(kernels: Iterable[Conv], optimizer: torch.optim.Optimizer, config: TrainConfig) -> None:
+    """The optimiser's step from the gradients at hand, with penalties and limits."""
     weights = [k.weight for k in kernels if k.weight.grad is not None] if config.l1 or config.max_norm else []
     if config.l1:
         for weight in weights:
@@ -116,7 +135,6 @@ def train_step(
     optimizer.step()
     if config.max_norm:
         limit_norms(weights, config.max_norm)
-    return total
 
 
 @torch.no_grad()
