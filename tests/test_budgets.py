@@ -19,13 +19,16 @@ from ambergen.errors import ConfigError
         ("1 epoch", 1, "epochs"),
         ("500steps", 500, "steps"),
         ("40 Trials", 40, "trials"),
+        ("10min device", 600, "device_seconds"),
+        ("600 device-seconds", 600, "device_seconds"),
+        ("1.5 device-hours", 5400, "device_seconds"),
     ],
 )
 def test_budget__reads_times_and_counts(text: str, amount: float, unit: str) -> None:
     assert Budget.parse(text) == Budget(amount, unit)  # type: ignore[arg-type]
 
 
-@given(st.integers(1, 10**9), st.sampled_from(["epochs", "steps", "trials", "seconds"]))
+@given(st.integers(1, 10**9), st.sampled_from(["epochs", "steps", "trials", "seconds", "device_seconds"]))
 def test_budget__text_round_trips(amount: int, unit: str) -> None:
     budget = Budget(amount, unit)  # type: ignore[arg-type]
     assert Budget.parse(str(budget)) == budget
@@ -40,6 +43,8 @@ def test_budget__text_round_trips(amount: int, unit: str) -> None:
         ("0h", "not above zero"),
         ("1.5 epochs", "not a whole number of epochs"),
         ("-3h", "is no budget"),
+        ("5 device-trials", "speaks of devices and of trials"),
+        ("min device", "is no budget"),
     ],
 )
 def test_budget__says_what_it_expected(text: str, words: str) -> None:
