@@ -5,8 +5,8 @@ import pytest
 from ambergen.cost import Cost
 from ambergen.errors import RunError
 from ambergen.evaluators.base import Rating
-from ambergen.runs.finalists import Finalist, best_distinct, best_ratings, winner
-from ambergen.runs.records import Trial
+from ambergen.runs.finalists import best_distinct, best_ratings, winner
+from ambergen.runs.records import Finalist, Trial
 from ambergen.spaces.architecture import Architecture
 
 
@@ -43,4 +43,4 @@ def test_winner__without_a_trained_finalist_is_an_error_that_gives_the_reasons()
 
 def test_trial__comes_back_from_its_event() -> None:
     one = Trial(3, 1, Architecture(("conv8", "identity"), ((), (0,))), 0.75, "done", None, 10, 20, Cost(1.5, 4, 8))
-    assert Trial.from_event(one.to_event(0, "shared")) == one
+    assert Trial.from_event(one.to_event(0, "shared"), Architecture.from_json) == one

@@ -1,28 +1,27 @@
-"""What every evaluator promises: it rates architectures on the search split, and can be continued."""
+"""What evaluators give: ratings of architectures on a split, and what they cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
 from ambergen.cost import Cost
 from ambergen.errors import SplitError
 from ambergen.metrics.ranking import defined, mean_defined, ranking
-from ambergen.progress import Task
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.base import Candidate
 
 Objective = Literal["auroc", "average_precision"]
-Propose = Callable[[int], list[Architecture]]
+Propose = Callable[[int], list[Any]]
 
 
 @dataclass(frozen=True)
 class Rating:
     """Score of one architecture; None with a reason where it failed."""
 
-    architecture: Architecture
+    architecture: Candidate
     score: float | None
     reason: str | None = None
     cost: Cost = field(default_factory=Cost)
@@ -36,26 +35,6 @@ class Advance:
     steps: int = 0
     epochs: float = 0.0
     cost: Cost = field(default_factory=Cost)
-
-
-class Evaluator(Protocol):
-    """Rates architectures; one that shares weights trains them in between."""
-
-    @property
-    def name(self) -> str:
-        """What the event log calls it: shared or stand-alone."""
-
-    def advance(self, propose: Propose, task: Task) -> Advance:
-        """Train shared weights on architectures that `propose` draws; nothing for stand-alone evaluation."""
-
-    def rate(self, architectures: Sequence[Architecture], task: Task) -> list[Rating]:
-        """A rating each, in order."""
-
-    def state(self) -> dict[str, Any]:
-        """All that is needed to go on."""
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
 
 
 def check_measurable(split: str, n_windows: int, positives: np.ndarray) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from ambergen.cost import Cost
 from ambergen.datasets.store import Store
-from ambergen.evaluators.base import Advance, Objective, Propose, Rating
-from ambergen.executors.base import Executor, JobResult
+from ambergen.evaluators.base import Objective, Rating
+from ambergen.executors.base import Executor, Job, JobResult
 from ambergen.metrics.ranking import defined, mean_defined
 from ambergen.progress import Task
-from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.space import Space
+from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 
@@ -29,13 +28,13 @@ class StandAloneConfig:
 
 
 class StandAlone:
-    """Trains every architecture for a fixed number of epochs and scores it on one split."""
+    """Trains every architecture for a number of epochs and scores it on one split."""
 
     name = "stand-alone"
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         store: Store,
         config: StandAloneConfig,
         objective: Objective,
@@ -47,44 +46,45 @@ class StandAlone:
         self.space, self.store, self.config, self.objective = space, store, config, objective
         self.seed, self.dtype, self.executor, self.split = seed, dtype, executor, split
 
-    def advance(self, propose: Propose, task: Task) -> Advance:
-        return Advance()
-
-    def rate(self, architectures: Sequence[Architecture], task: Task) -> list[Rating]:
-        return list(self.completed(architectures, task))
-
-    def completed(self, architectures: Sequence[Architecture], task: Task) -> Iterator[Rating]:
+    def completed(self, architectures: Sequence[Candidate], task: Task) -> Iterator[Rating]:
         """The ratings one by one, in order, each as soon as it and those before it are there."""
-        jobs = [self.executor.submit(train_network, self._job(architecture)) for architecture in architectures]
+        jobs = [self.submit(architecture) for architecture in architectures]
         for architecture, job in zip(architectures, jobs, strict=True):
-            rating = self._rating(architecture, job.result())
+            rating = self.rating(architecture, job.result())
             task.advance()
             yield rating
 
-    def _job(self, architecture: Architecture) -> TrainingJob:
-        return TrainingJob(
-            store=self.store.path,
-            kind="child",
-            spec={"space": self.space.to_dict(), "architecture": architecture.to_dict()},
-            config=self.config.train,
-            seed=self.seed,
-            dtype=self.dtype,
-            learned=("train",),
-            watch=None,
-            scored=(self.split,),
-            strands="forward",
+    def submit(self, architecture: Candidate, until: int | None = None, checkpoint: Path | None = None) -> Job:
+        """Begin or continue the training of one architecture.
+
+        Parameters
+        ----------
+        until : epochs after which it pauses and is scored; None for all
+        checkpoint : file to continue from
+        """
+        return self.executor.submit(
+            train_network,
+            TrainingJob(
+                store=self.store.path,
+                kind="child",
+                spec={"space": self.space.to_dict(), "architecture": architecture.to_dict()},
+                config=self.config.train,
+                seed=self.seed,
+                dtype=self.dtype,
+                learned=("train",),
+                watch=None,
+                scored=(self.split,),
+                strands="forward",
+                until=until,
+                checkpoint=checkpoint,
+            ),
         )
 
-    def _rating(self, architecture: Architecture, result: JobResult) -> Rating:
+    def rating(self, architecture: Candidate, result: JobResult) -> Rating:
+        """The rating of a finished job; its cost is that of the whole training so far."""
         if result.status == "failed":
             return Rating(architecture, None, result.reason, Cost(device_seconds=result.seconds))
         trained: TrainingResult = result.value
         scores = trained.scores[self.split]
         value = mean_defined(getattr(scores, self.objective), defined(scores.positives, scores.negatives))
         return Rating(architecture, value, cost=trained.cost)
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load(self, state: dict[str, Any]) -> None:
-        pass

@@ -11,9 +11,37 @@ from ambergen.errors import ConfigError
 from ambergen.evaluators.base import Objective
 from ambergen.evaluators.shared_weights import SupernetConfig
 from ambergen.evaluators.stand_alone import StandAloneConfig
+from ambergen.runs.rungs import RungConfig
 from ambergen.strategies.reinforce import ControllerConfig
 
 Method = Literal["enas", "random"]
+
+SHARED = ("enas", "oneshot")
+"""Methods whose candidates share weights; the others train each candidate alone."""
+
+
+@dataclass(frozen=True)
+class Phases:
+    """One-shot search: the supernet is trained first, then searched with frozen weights.
+
+    share : of a budget of time that the training takes; of one in epochs or steps it takes all, and the search comes
+        on top
+    epochs : of training where the budget is one of trials
+    generations : of the evolution
+    """
+
+    share: float = 0.7
+    epochs: float = 30.0
+    generations: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ConfigError(f"search: phases.share is {self.share}; expected a share between 0 and 1.")
+        if not self.epochs > 0 or self.generations < 1:
+            raise ConfigError(
+                f"search: phases has epochs {self.epochs} and generations {self.generations}; expected more than 0 "
+                "epochs and at least 1 generation."
+            )
 
 
 @dataclass(frozen=True)
@@ -30,7 +58,8 @@ class SearchConfig:
     rescored : distinct architectures, best by their last rating, that are rated again at the end to choose finalists
     fresh : further architectures, drawn from the final policy, that are rated with them
     controller, supernet : of enas
-    short_training : of finalists, and of every trial of random
+    short_training : of finalists, and of every candidate that is trained alone
+    rungs : successive halving among candidates that are trained alone
     """
 
     method: Method = "enas"
@@ -44,6 +73,7 @@ class SearchConfig:
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     supernet: SupernetConfig = field(default_factory=SupernetConfig)
     short_training: StandAloneConfig = field(default_factory=StandAloneConfig)
+    rungs: RungConfig = field(default_factory=RungConfig)
 
     def __post_init__(self) -> None:
         for name, choices in (("method", get_args(Method)), ("objective", get_args(Objective))):

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ambergen.cost import Cost
 from ambergen.errors import RunError
 from ambergen.evaluators.base import Rating
-from ambergen.runs.records import Trial
-from ambergen.spaces.architecture import Architecture
+from ambergen.runs.records import Finalist, Trial
+from ambergen.spaces.base import Candidate
 
 
-@dataclass(frozen=True)
-class Finalist:
-    """An architecture of the last round.
+def best_distinct(trials: Sequence[Trial], n: int) -> list[Candidate]:
+    """The `n` best architectures by their last rating, best first; ratings of a growing supernet rise with time.
 
-    shared_score : rating that made it a finalist, on the search split
-    stand_alone_score : after its short training, on the selection split; None where that failed
+    With successive halving, those of a higher rung come first.
     """
-
-    architecture: Architecture
-    shared_score: float
-    stand_alone_score: float | None
-    reason: str | None
-    cost: Cost
-
-
-def best_distinct(trials: Sequence[Trial], n: int) -> list[Architecture]:
-    """The `n` best architectures by their last rating, best first; ratings of a growing supernet rise with time."""
-    last: dict[Architecture, float] = {}
+    last: dict[Candidate, tuple[int, float]] = {}
     for trial in trials:
         if trial.score is not None:
-            last[trial.architecture] = trial.score
-    return sorted(last, key=lambda a: (-last[a], a.id))[:n]
+            last[trial.architecture] = trial.rung, trial.score
+    return sorted(last, key=lambda a: (-last[a][0], -last[a][1], a.id))[:n]
 
 
 def best_ratings(ratings: Sequence[Rating], n: int) -> list[Rating]:

@@ -36,7 +36,9 @@ class TrainingJob:
     learned : splits that are trained on
     watch : split that stops the training; None trains all epochs
     scored : splits on which the trained network is scored
-    out : folder for the model, its history and its checkpoint; None keeps nothing
+    out : folder for the model, its history and its checkpoint; None keeps no model
+    until : epochs after which to pause; see `ambergen.training.loop.fit`
+    checkpoint : file that a training without `out` is continued from; it stays
     """
 
     store: Path
@@ -51,11 +53,13 @@ class TrainingJob:
     strands: Strands = "both"
     out: Path | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    until: int | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a job gives back; scores by split, a value a track."""
+    """What a job gives back; scores by split, a value a track; the cost is that of the whole training so far."""
 
     scores: dict[str, Ranking]
     best_epoch: int
@@ -86,9 +90,17 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         store.alphabet.n_symbols,
         seed=seeds.derive(job.seed, "initial weights"),
     )
-    checkpoint = None if job.out is None else job.out / "checkpoint.pt"
+    checkpoint = job.checkpoint if job.out is None else job.out / "checkpoint.pt"
     result = fit(
-        network, data, job.config, job.seed, checkpoint, dtype=DTYPES[job.dtype], watch=job.watch, learned=job.learned
+        network,
+        data,
+        job.config,
+        job.seed,
+        checkpoint,
+        dtype=DTYPES[job.dtype],
+        watch=job.watch,
+        learned=job.learned,
+        until=job.until,
     )
     record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
     facts = {**job.provenance, "training": record}

@@ -55,6 +55,7 @@ def fit(
     name: str = "training",
     watch: str | None = "selection",
     learned: Sequence[str] = ("train",),
+    until: int | None = None,
 ) -> Fit:
     """Train `network` and keep the weights of its best epoch on the watched split.
 
@@ -68,6 +69,8 @@ def fit(
     watch : split whose score stops the training and chooses the epoch; None trains all epochs and keeps the last, which
         is what a search does, whose rewards must not see the selection split
     learned : splits that are trained on; after a search that includes its search split
+    until : epochs after which to pause; the schedule stays that of all epochs, and the same call with a higher number
+        goes on from the checkpoint
     """
     dtype = dtype or resolve(config.precision, data.device)
     rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
@@ -80,9 +83,10 @@ def fit(
     if checkpoint is not None and record is not None:
         _check_settings(checkpoint, record, settings)
         run.load(checkpoint, record)
-    with progress.task(name, total=config.epochs) as task, torch.random.fork_rng():
+    last = config.epochs if until is None else min(until, config.epochs)
+    with progress.task(name, total=last) as task, torch.random.fork_rng():
         task.advance(len(run.fit.history))
-        for number in range(len(run.fit.history), config.epochs):
+        for number in range(len(run.fit.history), last):
             if run.waited() >= config.patience:
                 break
             run.epoch(number, seed)

@@ -1,0 +1,153 @@
+"""Candidates that are trained alone: asynchronously, with rungs, interrupted, and none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ambergen.datasets.store import Store
+from ambergen.errors import RunError
+from ambergen.evaluators.stand_alone import StandAloneConfig
+from ambergen.executors.base import Job
+from ambergen.executors.inline import InlineExecutor
+from ambergen.runs.config import SearchConfig
+from ambergen.runs.events import read_events
+from ambergen.runs.loop import SearchResult, search
+from ambergen.runs.rungs import RungConfig
+from ambergen.spaces.space import Space
+from ambergen.training.jobs import TrainingJob, train_network
+from tests.simulated import SPACE, TRAIN, search_config
+
+TWO = Space(layers=1, operations=("conv8", "identity"), width=8, reduce=(), skips="none", head="gap", hidden=8)
+LADDER = search_config("random", "5 trials", rungs=RungConfig((1, 2, 4), eta=2), finalists=1)
+
+
+class Reversed(InlineExecutor):
+    """Several workers, of which the last one to begin is always the first to end; stops when told so."""
+
+    def __init__(self, workers: int, stop_after: int | None = None) -> None:
+        super().__init__()
+        self.workers = workers
+        self.submitted: list[TrainingJob] = []
+        self.left = stop_after
+
+    def submit(self, function: Any, *args: Any) -> Job:
+        self.submitted.append(args[0])
+        return super().submit(function, *args)
+
+    def as_completed(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        for job in reversed(list(jobs)):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left = None if self.left is None else self.left - 1
+            job.result()
+            yield job
+
+
+def run(store: Store, out: Path, config: SearchConfig, executor: Reversed, space: Space = SPACE) -> SearchResult:
+    with executor:
+        return search(space, store, config, out, executor)
+
+
+def trials(out: Path) -> list[dict[str, Any]]:
+    events = read_events(out / "events.jsonl")
+    return [{k: v for k, v in e.items() if k != "cost"} for e in events if e["event"] == "trial"]
+
+
+@pytest.fixture(scope="module")
+def ladder(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchResult, Reversed]:
+    """A search with rungs, one worker."""
+    out, executor = tmp_path_factory.mktemp("ladder"), Reversed(1)
+    return out, run(small_store, out, LADDER, executor), executor
+
+
+def test_rungs__the_best_of_a_rung_go_up(ladder: tuple[Path, SearchResult, Reversed]) -> None:
+    rated = ladder[1].trials
+    by_rung = {rung: {t.number: t.score or 0.0 for t in rated if t.rung == rung} for rung in (0, 1, 2)}
+    assert sorted(by_rung[0]) == [0, 1, 2, 3, 4]
+    assert len(by_rung[1]) >= 2
+    assert len(by_rung[2]) >= 1
+    for rung in (1, 2):
+        assert set(by_rung[rung]) <= set(by_rung[rung - 1])
+    best = sorted(by_rung[0], key=lambda n: -by_rung[0][n])[:2]
+    assert set(best) <= set(by_rung[1])
+
+
+def test_rungs__a_promoted_training_goes_on_as_if_never_paused(
+    ladder: tuple[Path, SearchResult, Reversed], small_store: Store
+) -> None:
+    _, result, executor = ladder
+    top = next(t for t in result.trials if t.rung == 2)
+    job = next(j for j in executor.submitted if j.until == 4)
+    straight = train_network(replace(job, checkpoint=None))
+    scores = straight.scores["search"].auroc
+    assert top.score == pytest.approx(float(scores.mean()), abs=0)
+    parts = [t for t in result.trials if t.number == top.number]
+    assert [t.rung for t in parts] == [0, 1, 2]
+    assert sum(t.cost.windows for t in parts) == straight.cost.windows == 4 * len(small_store.indices("train"))
+
+
+def test_rungs__the_finalist_is_of_the_highest_rung(ladder: tuple[Path, SearchResult, Reversed]) -> None:
+    _, result, _ = ladder
+    top = {t.architecture: t.score for t in result.trials if t.rung == 2}
+    assert result.architecture == max(top, key=lambda a: top[a] or 0.0)
+
+
+def test_trainings__leave_no_checkpoint_of_a_candidate(ladder: tuple[Path, SearchResult, Reversed]) -> None:
+    assert [p.name for p in (ladder[0] / "checkpoints").iterdir()] == ["search0.pt"]
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 5])
+def test_trainings__interrupted_write_what_an_uninterrupted_search_writes(
+    ladder: tuple[Path, SearchResult, Reversed], small_store: Store, tmp_path: Path, stop_after: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(small_store, tmp_path, LADDER, Reversed(1, stop_after))
+    again = Reversed(1)
+    run(small_store, tmp_path, LADDER, again)
+    assert trials(tmp_path) == trials(ladder[0])
+    assert len(again.submitted) == len(ladder[2].submitted) - stop_after
+
+
+def test_trainings__what_ends_in_another_order_is_rated_once_and_nothing_is_lost(
+    small_store: Store, tmp_path: Path
+) -> None:
+    config = search_config("random", "7 trials")
+    with pytest.raises(KeyboardInterrupt):
+        run(small_store, tmp_path, config, Reversed(3, stop_after=2))
+    assert [t["trial"] for t in trials(tmp_path)] == [2, 3]
+    again = Reversed(3)
+    run(small_store, tmp_path, config, again)
+    assert sorted(t["trial"] for t in trials(tmp_path)) == list(range(7))
+    assert len({t["id"] for t in trials(tmp_path)}) == 7
+
+
+def test_trainings__a_rating_that_the_checkpoint_lacks_is_taken_from_the_log(
+    ladder: tuple[Path, SearchResult, Reversed], small_store: Store, tmp_path: Path
+) -> None:
+    lines = (ladder[0] / "events.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "events.jsonl").write_text("".join(lines[:2]))  # the search's beginning and its first trial
+    again = Reversed(1)
+    run(small_store, tmp_path, LADDER, again)
+    assert trials(tmp_path) == trials(ladder[0])
+    assert len(again.submitted) == len(ladder[2].submitted) - 1
+
+
+def test_trainings__an_exhausted_space_is_trained_once_and_ends_the_search(small_store: Store, tmp_path: Path) -> None:
+    executor = Reversed(1)
+    result = run(small_store, tmp_path, search_config("random", "1h"), executor, TWO)
+    rated = [j for j in executor.submitted if j.scored == ("search",)]
+    assert len(rated) == 2
+    assert {t.architecture for t in result.trials[:2]} == {t.architecture for t in result.trials}
+    assert all(t.cost.windows == 0 for t in result.trials[2:])
+
+
+def test_trainings__that_all_fail_end_the_search_early(small_store: Store, tmp_path: Path) -> None:
+    hopeless = StandAloneConfig(replace(TRAIN, learning_rate=1e38))
+    config = search_config("random", "1h", short_training=hopeless)
+    with pytest.raises(RunError, match=r"all 20 trials failed: .*nan.* Mend the cause and search into another folder"):
+        run(small_store, tmp_path, config, Reversed(1))
