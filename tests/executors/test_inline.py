@@ -11,10 +11,13 @@ from ambergen.executors.inline import InlineExecutor
 from tests.conformance.executors import ExecutorContract, MakeExecutor
 
 
+@pytest.fixture(scope="module")
+def make() -> MakeExecutor:
+    return InlineExecutor
+
+
 class TestInline(ExecutorContract):
-    @pytest.fixture
-    def make(self) -> MakeExecutor:
-        return InlineExecutor
+    pass
 
 
 def test_inline__runs_each_job_when_its_result_is_asked_for() -> None:

@@ -5,7 +5,9 @@ A candidate that crashes is a failed job with its reason, never the end of the s
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +16,8 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 _REASON_LENGTH = 300
+# PyTorch has a class of its own only for accelerators; its allocator for the processor raises a plain RuntimeError.
+_OUT_OF_MEMORY = re.compile(r"out of memory|(can't|cannot|could not|unable to) allocate|bad_alloc", re.IGNORECASE)
 
 CLOSED = "the executor was closed before the job ended"
 
@@ -23,7 +27,7 @@ class JobResult:
     """What became of a job.
 
     value : what the function returned; None where it failed
-    reason : one line, ``type: message``; empty where it is done
+    reason : one line, see `reason`; empty where it is done
     seconds : wall time of the function
     trace : the traceback for a log; empty where it is done or where a process was killed
     """
@@ -84,7 +88,23 @@ def attempt(function: Callable[..., Any], *args: Any) -> JobResult:
 
 
 def reason(error: BaseException) -> str:
-    """``type: message`` in one short line."""
+    """``type: message`` in one short line; where memory was short, ``out of memory (type: message)``."""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…"
+    if is_out_of_memory(error):
+        return f"out of memory ({shortened(text, _REASON_LENGTH - len('out of memory ()'))})"
+    return shortened(text)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, NumPy, PyTorch or the system says that memory was short."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error)) is not None
+    )
+
+
+def shortened(text: str, length: int = _REASON_LENGTH) -> str:
+    """The text cut to the length of a reason."""
+    return text if len(text) <= length else text[: length - 1] + "…"

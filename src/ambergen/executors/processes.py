@@ -6,43 +6,27 @@ the system for memory for example, fails exactly the job that it had; the thread
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pickle
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from concurrent.futures import as_completed as futures_as_completed
 from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from ambergen.errors import JobError
-from ambergen.executors.base import CLOSED, Job, JobResult, attempt, cores, reason
+from ambergen.executors.base import CLOSED, Job, JobResult, cores, reason
+from ambergen.executors.calls import PackedJob, completed, packed, perform, unpacked
+from ambergen.executors.environment import environment, thread_variables
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _STARTING = "AMBERGEN_WORKER_IS_STARTING"
 """Set while a worker imports the script that runs: should that open workers of its own, it lacks its guard."""
-_environment_lock = threading.Lock()
 
 GUARD = 'A script that uses worker processes needs `if __name__ == "__main__":` around its work'
-
-
-class ProcessJob:
-    """A pickled call and the place where its result arrives."""
-
-    def __init__(self, call: bytes) -> None:
-        self.call = call
-        self.future: Future[JobResult] = Future()
-
-    def result(self) -> JobResult:
-        return self.future.result()
 
 
 class ProcessExecutor:
@@ -66,29 +50,19 @@ class ProcessExecutor:
             raise JobError(f"executor: worker processes cannot be started from a worker process. {GUARD}.")
         self.workers = workers
         self.threads = threads or max(1, cores() // workers)
-        self._queue: queue.SimpleQueue[ProcessJob | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[PackedJob | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._slots = [_Slot(self._queue, self._closed, self.threads) for _ in range(workers)]
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Job:
         if self._closed.is_set():
             raise JobError("executor: a job was submitted after the executor had been closed; open a new one.")
-        try:
-            call = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise JobError(
-                f"executor: {getattr(function, '__name__', function)} or its arguments cannot be sent to a worker "
-                f"process ({reason(error)}); expected a function of an importable module and arguments that can be "
-                "pickled. Move the function to a module, or use the engine `inline`."
-            ) from error
-        job = ProcessJob(call)
+        job = packed(function, args)
         self._queue.put(job)
         return job
 
     def as_completed(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        of_future = {cast(ProcessJob, job).future: job for job in jobs}
-        for future in futures_as_completed(of_future):
-            yield of_future[future]
+        return completed(jobs)
 
     def close(self) -> None:
         if self._closed.is_set():
@@ -116,7 +90,7 @@ class ProcessExecutor:
 class _Slot:
     """One worker process at a time, and the thread that feeds it from the common queue."""
 
-    def __init__(self, jobs: queue.SimpleQueue[ProcessJob | None], closed: threading.Event, threads: int) -> None:
+    def __init__(self, jobs: queue.SimpleQueue[PackedJob | None], closed: threading.Event, threads: int) -> None:
         self._jobs = jobs
         self._closed = closed
         self._threads = threads
@@ -150,11 +124,7 @@ class _Slot:
         except (EOFError, OSError):
             # The pipe broke: the worker is gone, with the job that it had.
             return JobResult("failed", None, self._epitaph(), time.perf_counter() - start)
-        try:
-            return pickle.loads(answer)
-        except Exception as error:  # unpickling runs code of the value's class, which may raise anything
-            text = f"the value of a worker process cannot be read ({reason(error)})"
-            return JobResult("failed", None, text, time.perf_counter() - start)
+        return unpacked(answer, time.perf_counter() - start)
 
     def _hand_over(self, call: bytes) -> Connection:
         """The pipe of a worker that has taken the call.
@@ -214,9 +184,8 @@ def _start_worker(threads: int) -> tuple[SpawnProcess, Connection]:
     # Daemon: should this process end without closing the executor, the interpreter ends its workers.
     process = context.Process(target=_work, args=(there, threads), name="ambergen-worker", daemon=True)
     try:
-        # The libraries read these variables when they are imported, which may be before _work is called (the worker
-        # imports the script that runs), so they have to be there when the process begins.
-        with _environment({_STARTING: "1", **dict.fromkeys(_THREAD_VARIABLES, str(threads))}):
+        # Set here and not in _work: before that is called the worker imports the script that runs.
+        with environment({_STARTING: "1", **thread_variables(threads)}):
             process.start()
     except BaseException:
         here.close()
@@ -224,22 +193,6 @@ def _start_worker(threads: int) -> tuple[SpawnProcess, Connection]:
     finally:
         there.close()
     return process, here
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """The variables of this process, and so of one started meanwhile, for the length of a `with` block."""
-    with _environment_lock:
-        before = {name: os.environ.get(name) for name in variables}
-        os.environ.update(variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
 
 def _work(pipe: Connection, threads: int) -> None:
@@ -254,21 +207,7 @@ def _work(pipe: Connection, threads: int) -> None:
         except (EOFError, OSError):
             return
         pipe.send_bytes(b"taken")
-        result = attempt(_call, call, threads)
-        try:
-            answer = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
-        except Exception as error:  # pickling runs code of the value's class, which may raise anything
-            text = f"the value cannot be sent back from the worker process ({reason(error)})"
-            answer = pickle.dumps(JobResult("failed", None, text, result.seconds))
-        pipe.send_bytes(answer)
-
-
-def _call(call: bytes, threads: int) -> Any:
-    function, args = pickle.loads(call)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(threads)
-    return function(*args)
+        pipe.send_bytes(perform(call, threads))
 
 
 def _end_with_parent() -> None:
