@@ -7,8 +7,12 @@ __getattr__, __dir__ = lazy(
     {
         "amber": "ambergen.spaces.presets:amber",
         "compact": "ambergen.spaces.presets:compact",
+        "hierarchical": "ambergen.spaces.presets:hierarchical",
         "preset": "ambergen.spaces.presets:preset",
+        "register_operation": "ambergen.spaces.operations:register_operation",
         "Space": "ambergen.spaces.space:Space",
+        "HierarchicalSpace": "ambergen.spaces.hierarchical:HierarchicalSpace",
         "Architecture": "ambergen.spaces.architecture:Architecture",
+        "Genotype": "ambergen.spaces.genotype:Genotype",
     },
 )

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ambergen.errors import SpaceError
+from ambergen.spaces.hierarchical import HierarchicalSpace
 from ambergen.spaces.space import Space
 
 
@@ -32,6 +33,11 @@ def compact(width: int = 32, **overrides: Any) -> Space:
         "head_dropout": 0.1,
     }
     return Space.from_dict({**settings, **overrides})
+
+
+def hierarchical(width: int = 32, **overrides: Any) -> HierarchicalSpace:
+    """Six motifs of four nodes in a cell of five, in three stages: the levels of Liu et al. (ICLR 2018)."""
+    return HierarchicalSpace.from_dict({"width": width, **overrides})
 
 
 PRESETS = {"amber": amber, "compact": compact}

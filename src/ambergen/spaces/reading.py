@@ -6,6 +6,7 @@ from typing import Any
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.base import SearchSpace
+from ambergen.spaces.hierarchical import HierarchicalSpace
 from ambergen.spaces.space import Space
 
 
@@ -17,8 +18,9 @@ def space_from_dict(record: dict[str, Any]) -> SearchSpace:
     SpaceError
         If the kind or a key is unknown, or a value impossible.
     """
-    values = dict(record)
-    kind = values.pop("kind", "macro")
+    kind = record.get("kind", "macro")
+    if kind == "hierarchical":
+        return HierarchicalSpace.from_dict(record)
     if kind != "macro":
-        raise SpaceError(f"space: {kind!r} is not a kind of search space; expected macro.")
-    return Space.from_dict(values)
+        raise SpaceError(f"space: {kind!r} is not a kind of search space; expected macro or hierarchical.")
+    return Space.from_dict({key: value for key, value in record.items() if key != "kind"})

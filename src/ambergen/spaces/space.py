@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy as np
 from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.base import another, crossed
-from ambergen.spaces.operations import AMBER_OPERATIONS, operation
+from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
+from ambergen.spaces.plain import check_numbers, check_words, from_plain, to_plain
+from ambergen.spaces.plugins import absolute, load_plugins
 
 Skips = Literal["all", "stage", "none"]
 Head = Literal["flatten", "gap"]
@@ -25,6 +27,9 @@ class Space:
 
     The defaults are the published space of AMBER-Seq (Zhang et al., Nature Machine Intelligence 3, 392-400, 2021).
 
+    operations : what a layer can be; lists given for every layer go to `layer_operations`, and this names all of theirs
+    layer_operations : what each layer can be; None where every layer has all `operations`
+    plugins : modules, or files ending in .py, that register operations; imported where an operation is not known yet
     width : channels of the first stage
     reduce : layers after which the length is divided by four and the width doubled
     skips : sources of a layer's skip connections: all earlier layers, those of its own stage, or none
@@ -49,28 +54,56 @@ class Space:
     stem_kernel: int = 8
     dropout: float = 0.1
     head_dropout: float = 0.1
+    layer_operations: tuple[tuple[str, ...], ...] | None = None
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "hidden", "stem_kernel"):
-            if getattr(self, name) < 1:
-                raise SpaceError(f"space: {name} is {getattr(self, name)}; expected at least 1.")
-        for name in ("dropout", "head_dropout", "skip_density"):
-            if not 0 <= getattr(self, name) < 1:
-                raise SpaceError(f"space: {name} is {getattr(self, name)}; expected a share from 0 to below 1.")
-        if not self.operations or len(set(self.operations)) != len(self.operations):
-            raise SpaceError(f"space: operations are {list(self.operations)}; expected at least one, each once.")
-        for name in self.operations:
-            operation(name)
+        self._settle_operations()
+        check_numbers(self, ("layers", "width", "hidden", "stem_kernel"), ("dropout", "head_dropout", "skip_density"))
+        self._check_operations()
         if list(self.reduce) != sorted(set(self.reduce)) or any(not 0 <= r < self.layers - 1 for r in self.reduce):
             raise SpaceError(
                 f"space: reduce is {list(self.reduce)}; expected ascending, distinct layers from 0 to "
                 f"{self.layers - 2} (the last of {self.layers} layers cannot be followed by a reduction)."
             )
-        for name, allowed in (("skips", ("all", "stage", "none")), ("head", ("flatten", "gap"))):
-            if getattr(self, name) not in allowed:
-                raise SpaceError(f"space: {name} is {getattr(self, name)!r}; expected one of {', '.join(allowed)}.")
+        check_words(self, {"skips": ("all", "stage", "none"), "head": ("flatten", "gap")})
+
+    def _settle_operations(self) -> None:
+        """One form for every way to say the same: lists a layer only where they differ, plugins by absolute path."""
+        lists: Any = self.layer_operations
+        if self.operations and not all(isinstance(o, str) for o in self.operations):
+            lists = self.operations
+        if lists is not None and not any(isinstance(names, str) for names in lists):
+            lists = tuple(map(tuple, lists))
+            object.__setattr__(self, "operations", tuple(dict.fromkeys(name for names in lists for name in names)))
+            if len(lists) == self.layers and len(set(lists)) == 1:
+                object.__setattr__(self, "operations", lists[0])
+                lists = None
+        object.__setattr__(self, "layer_operations", lists)
+        object.__setattr__(self, "plugins", tuple(map(absolute, self.plugins)))
+
+    def _check_operations(self) -> None:
+        if self.layer_operations is not None and len(self.layer_operations) != self.layers:
+            raise SpaceError(
+                f"space: operations are {len(self.layer_operations)} lists; expected one for each of the "
+                f"{self.layers} layers, or a single list of names for all of them."
+            )
+        for layer, names in enumerate(self.layer_operations or [self.operations]):
+            if isinstance(names, str) or not names or len(set(names)) != len(names):
+                where = f" of layer {layer}" if self.layer_operations is not None else ""
+                found = repr(names) if isinstance(names, str) else list(names)
+                raise SpaceError(f"space: operations{where} are {found}; expected at least one, each once.")
+        if not known(self.operations):
+            load_plugins(self.plugins)
+        for name in self.operations:
+            operation(name)
 
     # ---- shape
+
+    @cached_property
+    def choices(self) -> tuple[tuple[str, ...], ...]:
+        """For every layer the operations that it can be."""
+        return self.layer_operations or (self.operations,) * self.layers
 
     @property
     def n_stages(self) -> int:
@@ -114,7 +147,7 @@ class Space:
     @property
     def size(self) -> int:
         """Number of architectures, exactly."""
-        return len(self.operations) ** self.layers * 2**self.n_skips
+        return prod(map(len, self.choices)) * 2**self.n_skips
 
     # ---- tokens
 
@@ -128,9 +161,9 @@ class Space:
         """
         self.check(architecture)
         tokens: list[int] = []
-        for name, chosen, allowed in zip(architecture.operations, architecture.skips, self.skip_sources, strict=True):
-            tokens.append(self.operations.index(name))
-            tokens.extend(int(j in chosen) for j in allowed)
+        for layer, allowed in enumerate(self.skip_sources):
+            tokens.append(self.choices[layer].index(architecture.operations[layer]))
+            tokens.extend(int(j in architecture.skips[layer]) for j in allowed)
         return tuple(tokens)
 
     def decode(self, tokens: Sequence[int]) -> Architecture:
@@ -146,14 +179,14 @@ class Space:
         operations: list[str] = []
         skips: list[tuple[int, ...]] = []
         at = 0
-        for allowed in self.skip_sources:
+        for names, allowed in zip(self.choices, self.skip_sources, strict=True):
             token, bits = int(tokens[at]), tokens[at + 1 : at + 1 + len(allowed)]
-            if not 0 <= token < len(self.operations) or any(int(b) not in (0, 1) for b in bits):
+            if not 0 <= token < len(names) or any(int(b) not in (0, 1) for b in bits):
                 raise SpaceError(
                     f"tokens: layer {len(operations)} has operation {token} and skip bits {list(map(int, bits))}; "
-                    f"expected an operation from 0 to {len(self.operations) - 1} and bits 0 or 1."
+                    f"expected an operation from 0 to {len(names) - 1} and bits 0 or 1."
                 )
-            operations.append(self.operations[token])
+            operations.append(names[token])
             skips.append(tuple(j for j, bit in zip(allowed, bits, strict=True) if int(bit)))
             at += 1 + len(allowed)
         return Architecture(tuple(operations), tuple(skips))
@@ -162,8 +195,8 @@ class Space:
     def gene_sizes(self) -> tuple[int, ...]:
         """For every token the number of its values."""
         sizes: list[int] = []
-        for sources in self.skip_sources:
-            sizes += [len(self.operations), *[2] * len(sources)]
+        for names, sources in zip(self.choices, self.skip_sources, strict=True):
+            sizes += [len(names), *[2] * len(sources)]
         return tuple(sizes)
 
     @cached_property
@@ -189,15 +222,19 @@ class Space:
 
     def check(self, architecture: Architecture) -> None:
         """Raise SpaceError unless the architecture is a point of this space."""
+        if not isinstance(architecture, Architecture):
+            raise SpaceError(
+                f"space: found {type(architecture).__name__}; expected an architecture of layers, as this space has."
+            )
         if len(architecture.operations) != self.layers:
             raise SpaceError(
                 f"architecture {architecture.id}: {len(architecture.operations)} layers; this space has {self.layers}."
             )
         for layer, (name, chosen) in enumerate(zip(architecture.operations, architecture.skips, strict=True)):
-            if name not in self.operations:
+            if name not in self.choices[layer]:
                 raise SpaceError(
                     f"architecture {architecture.id}: layer {layer} is {name!r}; this space has "
-                    f"{', '.join(self.operations)}."
+                    f"{', '.join(self.choices[layer])}" + (" there." if self.layer_operations else ".")
                 )
             outside = set(chosen) - set(self.skip_sources[layer])
             if outside:
@@ -210,7 +247,9 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """A draw as AMBER-Base makes it: uniform operations and exactly ``int(skip_density * n_skips)`` skips."""
-        operations = tuple(self.operations[k] for k in rng.integers(len(self.operations), size=self.layers))
+        high = len(self.operations) if self.layer_operations is None else list(map(len, self.layer_operations))
+        drawn = rng.integers(high, size=self.layers)
+        operations = tuple(names[k] for names, k in zip(self.choices, drawn.tolist(), strict=True))
         pairs = [(i, j) for i, allowed in enumerate(self.skip_sources) for j in allowed]
         n_chosen = int(self.skip_density * len(pairs))
         chosen: list[int] = rng.choice(len(pairs), size=n_chosen, replace=False).tolist() if pairs else []
@@ -262,8 +301,14 @@ class Space:
         return architecture
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain data; `operations` is one list a layer where they differ, `plugins` stands there where not empty."""
         record = asdict(self)
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in record.items()}
+        lists = record.pop("layer_operations")
+        if lists is not None:
+            record["operations"] = lists
+        if not self.plugins:
+            del record["plugins"]
+        return to_plain(record)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Space:
@@ -274,13 +319,4 @@ class Space:
         SpaceError
             If a key is unknown or a value impossible.
         """
-        known = {f.name for f in fields(cls)}
-        for key in record:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                raise SpaceError(
-                    f"space: unknown key {key!r}."
-                    + (f" Did you mean {near[0]!r}?" if near else f" Known: {sorted(known)}")
-                )
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
-        return cls(**values)
+        return from_plain(cls, record)
