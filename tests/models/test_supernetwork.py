@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ambergen.models.layers import Conv, batch_statistics
-from ambergen.models.supernetwork import Supernet
+from ambergen.models.layers import BatchNorm, Conv, batch_statistics
+from ambergen.models.supernetwork import Norms, Supernet
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
 from ambergen.training.step import make_optimizer, train_step
-from tests.models.small import LENGTH, N_TRACKS, SMALL, SPACES, architectures, randomise, windows
+from tests.models.small import LENGTH, N_TRACKS, SMALL, SPACES, architectures, randomise, uniform, windows
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +184,95 @@ def test_batch_statistics__make_a_score_independent_of_what_was_trained_before(s
     with batch_statistics(supernet), batch_statistics(other):
         assert torch.equal(supernet(x, architecture), other(x, architecture))
     assert not torch.equal(supernet(x, architecture), other(x, architecture))
+
+
+# ---- statistics of each path
+
+
+def recalibrated_by_hand(supernet: Supernet, architecture: Architecture, batches: list[Tensor]) -> torch.nn.Module:
+    """A copy of the path, whose batch norms average over the batches."""
+    child = supernet.child(architecture).eval()
+    norms = [m for m in child.modules() if isinstance(m, BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train().momentum = None
+    with torch.no_grad():
+        for batch in batches:
+            child(batch)
+    return child.eval()
+
+
+@pytest.mark.parametrize("norms", ["shared", "operation"])
+@settings(max_examples=6)
+@given(chosen=st.lists(architectures(), min_size=1, max_size=5), n_batches=st.integers(1, 3))
+def test_recalibrate__equals_children_recalibrated_by_hand_bit_for_bit(
+    norms: Norms, chosen: list[Architecture], n_batches: int
+) -> None:
+    torch.manual_seed(5)
+    supernet = randomise(Supernet(SMALL, N_TRACKS, LENGTH, norms=norms)).train()
+    batches = [windows(4 + k, dtype=torch.float32, seed=k) for k in range(n_batches)]
+    x = windows(3, dtype=torch.float32, seed=9)
+    statistics = supernet.recalibrate(batches, chosen)
+    found = supernet.score_many(x, chosen, statistics)
+    with torch.no_grad():
+        expected = torch.stack([recalibrated_by_hand(supernet, a, batches)(x) for a in chosen])
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("norms", ["shared", "operation"])
+def test_recalibrate__leaves_the_supernet_as_it_was(norms: Norms) -> None:
+    torch.manual_seed(6)
+    supernet = randomise(Supernet(SMALL, N_TRACKS, LENGTH, norms=norms))
+    before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    rng = np.random.default_rng(3)
+    chosen = [SMALL.sample(rng) for _ in range(3)]
+    statistics = supernet.recalibrate([windows(5, dtype=torch.float32)], chosen)
+    supernet.score_many(windows(5, dtype=torch.float32), chosen, statistics)
+    assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
+    assert not supernet.training
+    for module in supernet.modules():
+        if isinstance(module, BatchNorm):
+            assert module.momentum == 0.1
+            assert not module.training
+
+
+# ---- a norm for each operation
+
+
+def test_norms__of_operations_start_as_shared_ones_do() -> None:
+    def make(norms: Norms) -> Supernet:
+        torch.manual_seed(2)
+        return Supernet(SMALL, N_TRACKS, LENGTH, norms=norms).eval()
+
+    shared, own = make("shared"), make("operation")
+    architecture = SMALL.sample(np.random.default_rng(0))
+    x = windows(4, dtype=torch.float32)
+    assert torch.equal(shared(x, architecture), own(x, architecture))
+    extra = sum(m.num_features for m in shared.norms if isinstance(m, BatchNorm)) * 2 * (len(SMALL.operations) - 1)
+    assert sum(isinstance(m, torch.nn.ModuleDict) for m in own.norms) == SMALL.layers - 1
+    assert sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in shared.parameters()) + extra
+
+
+@settings(max_examples=10)
+@given(architecture=architectures())
+def test_norms__of_operations_are_copied_into_the_child(architecture: Architecture) -> None:
+    torch.manual_seed(3)
+    supernet = randomise(Supernet(SMALL, N_TRACKS, LENGTH, norms="operation")).eval()
+    x = windows(4, dtype=torch.float32)
+    with torch.no_grad():
+        assert torch.equal(supernet.child(architecture)(x), supernet(x, architecture))
+    child, mine = supernet.child(architecture), supernet.state_dict()
+    for layer, name in list(enumerate(architecture.operations))[1:]:
+        assert torch.equal(child.state_dict()[f"norms.{layer}.weight"], mine[f"norms.{layer}.{name}.weight"])
+
+
+def test_norms__of_other_operations_are_not_touched() -> None:
+    torch.manual_seed(4)
+    supernet = Supernet(SMALL, N_TRACKS, LENGTH, norms="operation").train()
+    before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    supernet(windows(6, dtype=torch.float32), uniform("conv4")).sum().backward()
+    after = supernet.state_dict()
+    changed = {n for n in after if n.startswith("norms.") and not torch.equal(after[n], before[n])}
+    assert {n.split(".")[2] for n in changed} == {"conv4"}
+    trained = {n for n, p in supernet.named_parameters() if n.startswith("norms.") and p.grad is not None}
+    assert {n.split(".")[2] for n in trained} == {"conv4"}

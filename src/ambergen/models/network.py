@@ -121,7 +121,12 @@ class Network(TrackNetwork):
         out = cast(nn.ModuleDict, self.layers[layer])[name](previous)
         for source in sources:
             out = out + self.at_stage(outputs, source, stage)
-        return self.dropouts[layer](self.norms[layer](out))
+        return self.dropouts[layer](self.norm(layer, name)(out))
+
+    def norm(self, layer: int, name: str) -> nn.Module:
+        """What normalises the sum of operation `name` and the skip connections of `layer`."""
+        norm = self.norms[layer]
+        return norm[name] if isinstance(norm, nn.ModuleDict) else norm
 
     def path(self, x: Tensor, architecture: Architecture) -> Tensor:
         """Logits of one architecture; nothing outside its path is computed."""
