@@ -87,7 +87,7 @@ class Supernet(Network):
         ]
         super().__init__(
             space,
-            operations=[space.operations] * space.layers,
+            operations=space.choices,
             projected=carried,
             n_tracks=n_tracks,
             length=length,
