@@ -26,7 +26,8 @@ from timing import parser, report
 from torch import Tensor
 
 from ambergen.datasets.batches import DeviceStore
-from ambergen.models.child import Child, build
+from ambergen.models.building import build
+from ambergen.models.child import Child
 from ambergen.models.layers import Conv, one_hot
 from ambergen.spaces.presets import amber
 from ambergen.training.config import TrainConfig

@@ -28,7 +28,7 @@ from ambergen.evaluators.zero_cost import (
     zico,
 )
 from ambergen.models import danq, deepsea, summary
-from ambergen.models.child import build
+from ambergen.models.building import build
 from ambergen.models.danq import DanQ
 from ambergen.models.deepsea import DeepSEA
 from ambergen.models.layers import BatchNorm, Conv, Linear, TrackNetwork, batch_statistics

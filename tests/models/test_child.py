@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from torch import nn
 
 from ambergen.errors import SpaceError
-from ambergen.models.child import Child, build, projected_layers
+from ambergen.models.building import build
+from ambergen.models.child import Child, projected_layers
 from ambergen.models.layers import Dropout, MaxPoolReduce
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space

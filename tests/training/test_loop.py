@@ -15,7 +15,8 @@ from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
 from ambergen.metrics.ranking import ranking
-from ambergen.models.child import Child, build
+from ambergen.models.building import build
+from ambergen.models.child import Child
 from ambergen.models.layers import Linear
 from ambergen.spaces.architecture import Architecture
 from ambergen.training.config import TrainConfig

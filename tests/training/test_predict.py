@@ -8,7 +8,8 @@ import torch
 
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
-from ambergen.models.child import Child, build
+from ambergen.models.building import build
+from ambergen.models.child import Child
 from ambergen.sequence.onehot import one_hot, reverse_complement
 from ambergen.training.predict import predict_logits
 from tests.simulated import SPACE

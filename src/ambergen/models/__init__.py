@@ -5,7 +5,7 @@ from ambergen.lazy import lazy
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "build": "ambergen.models.child:build",
+        "build": "ambergen.models.building:build",
         "supernet": "ambergen.models.supernetwork:Supernet",
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ambergen.models.network import Network
@@ -40,33 +39,3 @@ class Child(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.path(x, self.architecture)
-
-
-def build(
-    architecture: Architecture,
-    n_tracks: int,
-    length: int,
-    space: Space | None = None,
-    n_symbols: int = 4,
-    seed: int | None = None,
-) -> Child:
-    """The untrained child model of `architecture`.
-
-    Parameters
-    ----------
-    n_tracks : outputs
-    length : positions of the input window
-    space : default: the published space of AMBER-Seq
-    seed : of the initial weights; default: torch's global generator
-
-    Raises
-    ------
-    SpaceError
-        If the architecture lies outside the space.
-    """
-    space = space or Space()
-    if seed is None:
-        return Child(space, architecture, n_tracks, length, n_symbols)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Child(space, architecture, n_tracks, length, n_symbols)

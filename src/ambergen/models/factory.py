@@ -7,17 +7,16 @@ from typing import Any
 import torch
 
 from ambergen.errors import StoreError
-from ambergen.models.child import Child
+from ambergen.models.building import make_child
 from ambergen.models.danq import DanQ
 from ambergen.models.deepsea import DeepSEA
 from ambergen.models.layers import TrackNetwork
-from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.space import Space
+from ambergen.spaces.reading import space_from_dict
 
 
-def _child(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> Child:
-    space, architecture = Space.from_dict(spec["space"]), Architecture.from_json(spec["architecture"])
-    return Child(space, architecture, n_tracks, length, n_symbols)
+def _child(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> TrackNetwork:
+    space = space_from_dict(spec["space"])
+    return make_child(space, space.read(spec["architecture"]), n_tracks, length, n_symbols)
 
 
 def _deepsea(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DeepSEA:
@@ -39,7 +38,8 @@ def make_network(
     Parameters
     ----------
     kind : child, deepsea or danq
-    spec : of a child ``{"space": ..., "architecture": ...}``; of the others ``{"scale": share of published widths}``
+    spec : of a child ``{"space": ..., "architecture": ...}``, whichever the space; of the others ``{"scale": share of
+        published widths}``
     seed : of the initial weights; default: torch's global generator
 
     Raises

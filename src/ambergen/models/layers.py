@@ -46,14 +46,22 @@ class Conv(nn.Module):
 
     padding : ``same`` keeps the length, with ``floor((kernel - 1) * dilation / 2)`` zeros on the left and the
         remainder on the right; ``valid`` pads nothing.
+    groups : parts into which the channels fall; those of one part see no other (`c_in` parts: each channel by itself)
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int, dilation: int = 1, bias: bool = False, padding: str = "same"
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        dilation: int = 1,
+        bias: bool = False,
+        padding: str = "same",
+        groups: int = 1,
     ) -> None:
         super().__init__()
-        self.kernel, self.dilation, self.padding = kernel, dilation, padding
-        self.weight = nn.Parameter(torch.empty(c_out, c_in, 1, kernel))
+        self.kernel, self.dilation, self.padding, self.groups = kernel, dilation, padding, groups
+        self.weight = nn.Parameter(torch.empty(c_out, c_in // groups, 1, kernel))
         self.bias = nn.Parameter(torch.zeros(c_out)) if bias else None
         if not self.weight.is_meta:  # a normal draw there has torch import its compiler, which takes seconds
             nn.init.kaiming_normal_(self.weight)
@@ -68,7 +76,7 @@ class Conv(nn.Module):
         elif total % 2:
             x, total = F.pad(x, (0, 1)), total - 1
         weight = weight.contiguous(memory_format=CHANNELS_LAST)
-        return F.conv2d(x, weight, bias, padding=(0, total // 2), dilation=(1, self.dilation))
+        return F.conv2d(x, weight, bias, padding=(0, total // 2), dilation=(1, self.dilation), groups=self.groups)
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -7,7 +7,7 @@ names in both, so that a path's weights are a subset of the supernet's.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import cast
+from typing import Literal, Protocol, cast
 
 from torch import Tensor, nn
 
@@ -39,10 +39,23 @@ class Reduction(nn.Sequential):
         super().__init__(*((pool, project) if pool_first else (project, pool)))
 
 
+class HeadSettings(Protocol):
+    """What a space says of its head."""
+
+    @property
+    def head(self) -> Literal["flatten", "gap"]: ...
+
+    @property
+    def hidden(self) -> int: ...
+
+    @property
+    def head_dropout(self) -> float: ...
+
+
 class Head(nn.Module):
     """(batch, channels, 1, length) -> logits (batch, n_tracks), float32."""
 
-    def __init__(self, space: Space, channels: int, length: int, n_tracks: int, second_dropout: bool) -> None:
+    def __init__(self, space: HeadSettings, channels: int, length: int, n_tracks: int, second_dropout: bool) -> None:
         super().__init__()
         self.average = space.head == "gap"
         self.dropout = Dropout(space.head_dropout)

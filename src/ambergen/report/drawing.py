@@ -49,12 +49,14 @@ def _label(spec: Operation) -> str:
     match spec.kind:
         case "conv":
             return f"convolution {spec.kernel}" + (f", dilated {spec.dilation}" if spec.dilation > 1 else "")
+        case "separable":
+            return f"separable convolution {spec.kernel}" + (f", dilated {spec.dilation}" if spec.dilation > 1 else "")
         case "max_pool":
             return f"max pooling {spec.kernel}"
         case "avg_pool":
             return f"average pooling {spec.kernel}"
-        case "identity":
-            return "identity"
+        case "identity" | "own":
+            return spec.name
 
 
 def draw_architecture(

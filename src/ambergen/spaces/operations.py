@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ambergen.errors import SpaceError
 
@@ -151,12 +151,15 @@ def operation(name: str) -> Operation:
     return parsed
 
 
+_SIZED: tuple[Kind, ...] = ("conv", "separable", "max_pool", "avg_pool")
+
+
 def _parse(name: str) -> Operation | None:
-    for kind in ("conv", "separable", "max_pool", "avg_pool"):
+    for kind in _SIZED:
         kernel, _, dilation = name.removeprefix(kind).partition("_d")
         if name.startswith(kind) and kernel.isdigit() and int(kernel) > 0:
             if not dilation:
-                return Operation(name, cast(Kind, kind), int(kernel))
+                return Operation(name, kind, int(kernel))
             if kind in ("conv", "separable") and dilation.isdigit() and int(dilation) > 0:
-                return Operation(name, cast(Kind, kind), int(kernel), int(dilation))
+                return Operation(name, kind, int(kernel), int(dilation))
     return None
