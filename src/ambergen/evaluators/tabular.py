@@ -158,7 +158,7 @@ class Table:
             If there is none, or it is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
                 arrays = {name: file[name] for name in ("tokens", *CURVES, *COUNTS)}
             found = header["format"]
