@@ -1,7 +1,7 @@
 """The ranking audit: architectures of all sizes are trained alone, and what the search believed of them is held against
 that.
 
-Scores see the training split, and those of shared weights the search split. The truth, a short training from scratch, is
+Scores see the training split, and shared weights the search split too. The truth, a short training from scratch, is
 measured on the selection split: on the search split both would share the luck of the same windows, and agree too well.
 Nothing is chosen by the audit, so the selection split stays what it was; the test split is never read.
 """
@@ -266,7 +266,7 @@ def _train(setting: Setting, log: EventLog, drawn: Sequence[Candidate], progress
     return done
 
 
-def _shared_scores(setting: Setting, checkpoint: Record, drawn: Sequence[Candidate], progress: Progress) -> list[float]:
+def _shared_scores(setting: Setting, checkpoint: Record, drawn: Sequence[Any], progress: Progress) -> list[float]:
     """Ratings as the search gives them, on the same rows; nan where the search has no shared weights or one failed."""
     if "evaluator" not in checkpoint:
         return [math.nan] * len(drawn)
