@@ -20,7 +20,7 @@ FLOORS = [
     {"interpret", "validation"},
     {"report"},
     {"config", "template", "stages", "pipeline", "checks", "api"},
-    {"cli"},
+    {"cli", "__main__"},
     {"ambergen"},
 ]
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}

@@ -17,6 +17,7 @@ from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, RunError, SplitError
 from ambergen.evaluators import shared_weights
 from ambergen.evaluators.base import Objective
+from ambergen.evaluators.fair_paths import fair_paths
 from ambergen.evaluators.shared_weights import SharedWeights, SupernetConfig
 from ambergen.models.layers import BatchNorm, batch_statistics, one_hot
 from ambergen.progress import SILENT
@@ -24,6 +25,7 @@ from ambergen.seeds import generator
 from ambergen.spaces.architecture import Architecture
 from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
 from ambergen.training.config import TrainConfig
+from ambergen.training.step import masked_bce
 from tests.simulated import LENGTH, SPACE, build_store, search_config
 
 TASK = SILENT.task("")
@@ -142,8 +144,11 @@ def test_rate__does_not_depend_on_how_many_logits_are_held(
     assert [r.score for r in trained.rate(DRAWN[:9], TASK)] == at_once
 
 
-def test_rate__leaves_weights_statistics_optimiser_and_later_steps_alone(small_store: Store) -> None:
-    one, other = make(small_store), make(small_store)
+@pytest.mark.parametrize("recalibration", [0, 2])
+def test_rate__leaves_weights_statistics_optimiser_and_later_steps_alone(
+    small_store: Store, recalibration: int
+) -> None:
+    one, other = (make(small_store, recalibration=recalibration) for _ in range(2))
     for evaluator in (one, other):
         advance(evaluator, 5, DRAWN)
     before = snapshot(one)
@@ -163,6 +168,49 @@ def test_rate__uses_each_architectures_own_statistics(trained: SharedWeights) ->
         x = one_hot(torch.as_tensor(trained.data.store.tokens(trained.rows)))
         shared = trained.supernet.eval()(x, DRAWN[0]).numpy()
     assert np.abs(own - shared).max() > 0.01
+
+
+# ---- ratings with recalibrated statistics
+
+
+def test_recalibration__gives_the_logits_of_a_child_recalibrated_by_hand(small_store: Store) -> None:
+    """On the first batches of the training windows in an order of their own, averaged, nothing dropped."""
+    evaluator = make(small_store, recalibration=3, norms="operation")
+    advance(evaluator, 12, DRAWN)
+    order = generator(0, "supernet", "recalibration").permutation(small_store.indices("train"))
+    data = evaluator.data
+    assert isinstance(data, RecordingData)
+    data.gathered.clear()
+    found = evaluator.logits(DRAWN[:4], evaluator.rows)
+    seen = data.gathered[:3]
+    assert np.array_equal(np.concatenate(seen), order[: 3 * 64])
+    batches = list(evaluator._recalibration_batches())
+    for architecture, logits in zip(DRAWN[:4], found, strict=True):
+        child = evaluator.supernet.child(architecture).eval()
+        for norm in (m for m in child.modules() if isinstance(m, BatchNorm)):
+            norm.reset_running_stats()
+            norm.train().momentum = None
+        with torch.no_grad():
+            for batch in batches:
+                child(batch)
+            expected = child.eval()(one_hot(torch.as_tensor(small_store.tokens(evaluator.rows)))).numpy()
+        np.testing.assert_allclose(logits, expected, atol=1e-6, rtol=0)
+
+
+def test_recalibration__scores_the_same_alone_and_among_others_and_again(small_store: Store) -> None:
+    evaluator = make(small_store, recalibration=2)
+    advance(evaluator, 6, DRAWN)
+    together = evaluator.rate(DRAWN[:9], TASK)
+    assert [r.score for r in evaluator.rate(DRAWN[:9], TASK)] == [r.score for r in together]
+    assert evaluator.rate(DRAWN[3:4], TASK)[0].score == together[3].score
+    evaluator.config = replace(evaluator.config, recalibration=0)
+    assert [r.score for r in evaluator.rate(DRAWN[:9], TASK)] != [r.score for r in together]
+
+
+@pytest.mark.parametrize(("batches", "windows"), [(0, 0), (2, 2 * 64), (500, 11 * 64)])
+def test_recalibration__is_part_of_the_cost(small_store: Store, batches: int, windows: int) -> None:
+    evaluator = make(small_store, recalibration=batches)
+    assert evaluator.rate(DRAWN[:1], TASK)[0].cost.windows == CONFIG.rows + windows
 
 
 def test_rate__an_architecture_without_finite_logits_is_a_failed_one(small_store: Store) -> None:
@@ -251,14 +299,104 @@ def test_advance__a_loss_that_is_no_number_ends_the_search_with_a_remedy(small_s
         advance(evaluator, 6, [DRAWN[0]] * 6)
 
 
+# ---- strict fairness
+
+QUIET = replace(SPACE, dropout=0.0, head_dropout=0.0)
+
+
+def nobody(n: int) -> list[Architecture]:
+    raise AssertionError("fair paths are not the strategy's")
+
+
+def test_strict__every_operation_is_updated_once_a_step(small_store: Store) -> None:
+    runs: dict[str, int] = {}
+    evaluator = make(small_store, fairness="strict", steps=3)
+    for layer, operations in enumerate(evaluator.supernet.layers):
+        for name, module in operations.named_children():
+            where = f"{layer}.{name}"
+            runs[where] = 0
+            module.register_forward_hook(lambda *_, where=where: runs.update({where: runs[where] + 1}))
+    done = evaluator.advance(nobody, TASK)
+    assert set(runs.values()) == {3}
+    for name, parameter in evaluator.supernet.named_parameters():
+        if name.startswith("layers."):
+            assert evaluator.optimizer.state[parameter]["step"] == 3, name
+    assert max(int(s["step"]) for s in evaluator.optimizer.state.values()) == 3
+    assert (done.steps, done.cost.windows) == (3, 3 * 3 * 64)
+    assert done.epochs == pytest.approx(3 / 11)
+
+
+def test_strict__the_gradient_is_the_mean_of_those_of_the_paths(small_store: Store) -> None:
+    config = replace(CONFIG, warm_up=0.0, fairness="strict", steps=1, train=replace(CONFIG.train, l1=0.0))
+    evaluator = SharedWeights(QUIET, RecordingData(small_store), config, "auroc", 0, torch.float32)
+    twin = copy.deepcopy(evaluator.supernet).train()
+    batch = next(evaluator._batches(1))
+    paths = fair_paths(QUIET, generator(0, "supernet", "paths", 0))
+    assert len(set(paths)) == 3
+    losses = [masked_bce(twin(one_hot(batch.tokens), a), batch.labels, batch.known) for a in paths]
+    mean = torch.stack(losses).mean()
+    mean.backward()
+    done = evaluator.advance(nobody, TASK)
+    assert done.loss == pytest.approx(mean.item(), rel=1e-5)
+    expected = {name: p.grad for name, p in twin.named_parameters() if p.grad is not None}
+    found = {name: p.grad for name, p in evaluator.supernet.named_parameters() if p.grad is not None}
+    assert found.keys() == expected.keys()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_strict__draws_are_a_function_of_seed_and_step(small_store: Store) -> None:
+    whole, cut = (make(small_store, fairness="strict", steps=steps) for steps in (5, 2))
+    whole.advance(nobody, TASK)
+    cut.advance(nobody, TASK)
+    cut.config = replace(cut.config, steps=3)
+    cut.advance(nobody, TASK)
+    assert same(snapshot(whole), snapshot(cut))
+
+
+# ---- a last step
+
+
+def test_total_steps__end_the_training(small_store: Store) -> None:
+    evaluator = make(small_store, steps=3, total_steps=5, warm_up=0.0)
+    assert evaluator.steps_left == 5
+    done = [evaluator.advance(row_of(DRAWN), TASK) for _ in range(3)]
+    assert [a.steps for a in done] == [3, 2, 0]
+    assert (done[2].loss, done[2].cost.windows, evaluator.steps_left) == (None, 0, 0)
+    assert make(small_store).steps_left is None
+
+
+def test_total_steps__are_those_of_the_cosine(small_store: Store) -> None:
+    train = replace(CONFIG.train, schedule="cosine", warm_up=0.2, learning_rate=1e-2)
+    evaluator = make(small_store, steps=1, total_steps=10, train=train)
+    rates = []
+    for k in range(10):
+        evaluator.advance(row_of(DRAWN[k:]), TASK)
+        rates.append(max(group["lr"] for group in evaluator.optimizer.param_groups))
+    rising = [0.5, 1.0]
+    falling = [0.5 * (1 + np.cos(np.pi * k / 8)) for k in range(8)]
+    np.testing.assert_allclose(rates, 1e-2 * np.array(rising + falling), rtol=1e-12)
+
+
 # ---- continuation
 
 
-def test_state__continues_exactly_after_a_checkpoint(small_store: Store, tmp_path: Path) -> None:
-    one = make(small_store)
+COURSES: dict[str, dict[str, Any]] = {
+    "published": {},
+    "one-shot": {
+        "fairness": "strict",
+        "norms": "operation",
+        "recalibration": 2,
+        "total_steps": 12,
+        "train": replace(CONFIG.train, schedule="cosine", optimizer="adamw", weight_decay=0.01),
+    },
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_state__continues_exactly_after_a_checkpoint(small_store: Store, tmp_path: Path, name: str) -> None:
+    one, other = (make(small_store, **COURSES[name]) for _ in range(2))
     advance(one, 4, DRAWN)
     save_checkpoint(tmp_path / "a.pt", {"evaluator": one.state()})
-    other = make(small_store, seed=0)
     record = load_checkpoint(tmp_path / "a.pt")
     assert record is not None
     other.load(record["evaluator"])
@@ -288,8 +426,23 @@ def test_making__leaves_the_global_generator_alone(small_store: Store) -> None:
 
 
 def test_config__refuses_a_schedule_that_needs_an_end() -> None:
-    with pytest.raises(ConfigError, match=r"schedule of train is cosine.*Expected constant or amber"):
+    with pytest.raises(ConfigError, match=r"schedule of train is cosine.*Expected constant or amber, or total_steps"):
         SupernetConfig(train=TrainConfig())
+    assert SupernetConfig(train=TrainConfig(), total_steps=10).total_steps == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recalibration": -1}, r"recalibration is -1; expected 0 or more batches"),
+        ({"total_steps": 0}, r"total_steps is 0; expected at least 1, or null for no end"),
+        ({"fairness": "fair"}, r"fairness is 'fair'; expected none or strict"),
+        ({"norms": "own"}, r"norms is 'own'; expected shared or operation"),
+    ],
+)
+def test_config__refuses_what_it_does_not_know(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"supernet: {message}"):
+        replace(CONFIG, **changes)
 
 
 @pytest.mark.parametrize("name", ["steps", "rows", "rescored_rows", "score_batch"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from ambergen.cli.describe import describe
 from ambergen.cli.failures import reported, show_tracebacks
 from ambergen.cli.init import init
 from ambergen.cli.predict import predict
+from ambergen.cli.ranks import on_ranks
 from ambergen.cli.report import report
 from ambergen.cli.run import run
 from ambergen.cli.search import search
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # --debug works before and after the verb.
     if "--debug" in given:
         given = ["--debug", *(word for word in given if word != "--debug")]
-    app(args=given, prog_name="ambergen")
+    on_ranks(partial(app, args=given, prog_name="ambergen"))
 
 
 if __name__ == "__main__":
