@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,36 +15,7 @@ from ambergen.evaluators.shared_weights import _check_shares
 from ambergen.models.layers import BatchNorm
 from ambergen.training.checkpoint import load_checkpoint
 from tests.evaluators.two_ranks import CONFIGS, course
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start_ranks(*words: str, n: int = 2) -> list[subprocess.Popen[str]]:
-    """`python words` as torchrun starts it, `n` times."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    common = {
-        **os.environ, "WORLD_SIZE": str(n), "LOCAL_WORLD_SIZE": str(n), "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    return [
-        subprocess.Popen(
-            [sys.executable, *words],
-            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(n)
-    ]
-
-
-def end(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
-    """Exit status, output and messages of each."""
-    outputs = [process.communicate() for process in processes]
-    return [(p.returncode, out, messages) for p, (out, messages) in zip(processes, outputs, strict=True)]
+from tests.ranks import end, start_ranks
 
 
 @pytest.fixture(scope="module")
@@ -81,24 +47,6 @@ def test_two_ranks__do_what_one_does(small_store: Store, two_ranks: dict[str, An
     assert found["steps_done"] == expected["steps_done"] == 4
     assert found["scores"] == pytest.approx(expected["scores"], abs=5e-3)
     assert found["scores"][0] == found["scores"][-1]
-
-
-def test_program__is_run_by_rank_0_alone() -> None:
-    """As `torchrun -m ambergen`: one output, and all end well together."""
-    (status, out, _), (other_status, other_out, other_messages) = end(start_ranks("-m", "ambergen", "--version"))
-    assert (status, other_status) == (0, 0)
-    assert out.startswith("ambergen ")
-    assert other_out == ""
-    assert "Error" not in other_messages
-
-
-def test_program__a_mistake_of_the_user_ends_all_ranks_and_is_told_once() -> None:
-    (status, _, messages), (other_status, _, other_messages) = end(
-        start_ranks("-m", "ambergen", "search", "absent.yaml")
-    )
-    assert (status, other_status) == (2, 0)
-    assert "absent.yaml" in messages
-    assert "absent.yaml" not in other_messages
 
 
 # ---- one process
