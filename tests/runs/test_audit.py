@@ -214,6 +214,9 @@ def test_audit__a_finished_one_is_read(
     # Damaged or for fewer architectures it is made anew, from trainings that are in the log.
     (out / "audit.json").write_text("{")
     assert run(small_store, out, again) == record
+    (out / "audit.parquet").unlink()
+    assert run(small_store, out, again) == record
+    assert (out / "audit.parquet").exists()
     assert again.done == 0
     assert run(small_store, out, n=N - 1)["n"] == N - 1
 

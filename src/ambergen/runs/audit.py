@@ -142,7 +142,7 @@ def audit(
     checkpoint = _checkpoint(setting)
     truth = _truth(setting)
     inputs = {"audit": plain_data(how), "truth": truth, "steps": (checkpoint.get("evaluator") or {}).get("steps_done")}
-    current = _current(out / SUMMARY, number, inputs)
+    current = _current(out, number, inputs)
     if current is not None:
         return current
     check_measurable("selection", len(store.indices("selection")), store.positives("selection"))
@@ -213,10 +213,12 @@ def _truth(setting: Setting) -> Record:
     }
 
 
-def _current(path: Path, number: int, inputs: Record) -> Record | None:
+def _current(out: Path, number: int, inputs: Record) -> Record | None:
     """The finished audit of the same inputs, if there is one; one with failed trainings is not finished."""
+    if not (out / TABLE).exists():
+        return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
         same = record["search"] == number and record["inputs"] == json.loads(json.dumps(inputs))
         return record if same and not record["failed"] else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
