@@ -293,6 +293,39 @@ def _write_histories(path: Path, models: list[dict[str, Any]], rng: np.random.Ge
             ))  # fmt: skip
 
 
+def write_audit(path: Path, shared: bool = True, n: int = 40) -> None:
+    """Add the files of a ranking audit to a run directory."""
+    rng = np.random.default_rng(11)
+    parameters = np.exp(rng.normal(12, 0.6, n)).astype(int)
+    truth = 0.7 + 0.03 * np.log(parameters / parameters.mean()) + rng.normal(0, 0.02, n)
+    scores = {"shared_weights": truth + rng.normal(0, 0.02, n) - 0.1 if shared else np.full(n, np.nan),
+              "zico": rng.normal(300, 20, n)}  # fmt: skip
+    frame = pd.DataFrame({"id": [f"{k:010x}" for k in range(n)], "architecture": "{}", "parameters": parameters,
+                          "stand_alone": truth, "reason": None, **scores})  # fmt: skip
+    frame.loc[3, "stand_alone"] = np.nan
+    frame.to_parquet(path / "audit.parquet", index=False)
+
+    def found(score: str, tau: float | None, partial: float | None) -> dict[str, Any]:
+        around = [None if v is None else {"estimate": v, "low": v - 0.2, "high": v + 0.15} for v in (tau, partial)]
+        none = {"estimate": None, "low": None, "high": None}
+        return {"score": score, "n": n - 1, "left_out": 1, "tau": around[0] or none, "partial_tau": around[1] or none,
+                "spearman": tau, "p": None if tau is None else 0.0005, "k": 8,
+                "precision": {"estimate": 0.625, "low": 0.25, "high": 0.875},
+                "regret": {"estimate": 0.004, "low": 0.0, "high": 0.02}}  # fmt: skip
+
+    agreements = [found("parameters", 0.41, None), found("zico", -0.11, -0.2), found("naswot", None, None)]
+    if shared:
+        agreements.insert(0, found("shared_weights", 0.62, 0.48))
+    record = {
+        "format": 1, "search": 0, "method": "enas", "n": n, "objective": "auroc", "split": "selection", "epochs": 5,
+        "shared": {"split": "search", "rows": 2000, "steps": 900} if shared else None, "zero_cost_rows": 128,
+        "level": 0.95, "agreements": agreements, "failed": [{"id": "0000000003", "reason": "out of memory"}],
+        "cost": {"device_seconds": 400.0, "windows": 10**6, "peak_memory": 10**9},
+        "sentences": ["Of two networks, the score names the better one in 81% of cases.", "<b>Not bold</b>"],
+    }  # fmt: skip
+    (path / "audit.json").write_text(json.dumps(record))
+
+
 @pytest.fixture
 def simulate(tmp_path: Path) -> WriteRun:
     """Writes a simulated run directory; takes the options of `write_run`."""

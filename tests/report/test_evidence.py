@@ -7,6 +7,7 @@ import pytest
 
 from ambergen.errors import InputError, StoreError
 from ambergen.report.evidence import group_events, read_evidence, read_summary
+from tests.report.conftest import write_audit
 
 
 def test_read_evidence__finds_everything(simulated_run: Path) -> None:
@@ -42,6 +43,17 @@ def test_read_evidence__damaged_json_is_named(tmp_path: Path, name: str) -> None
 def test_read_evidence__damaged_parquet_is_named(tmp_path: Path) -> None:
     (tmp_path / "compare.parquet").write_text("half a file")
     with pytest.raises(StoreError, match=r"compare\.parquet: not a Parquet file"):
+        read_evidence(tmp_path)
+
+
+def test_read_evidence__an_audit_is_read_with_its_table(tmp_path: Path) -> None:
+    write_audit(tmp_path)
+    evidence = read_evidence(tmp_path)
+    assert evidence.audit["n"] == 40
+    assert evidence.audited is not None
+    assert len(evidence.audited) == 40
+    pd.DataFrame({"id": ["a"]}).to_parquet(tmp_path / "audit.parquet")
+    with pytest.raises(StoreError, match=r"audit\.parquet: lacks the columns parameters, stand_alone"):
         read_evidence(tmp_path)
 
 

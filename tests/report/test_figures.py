@@ -5,10 +5,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ambergen.report.evidence import Evidence, SearchLog, group_events, read_evidence
 from ambergen.report.figures import (
+    audit_figure,
     best_of_n_figure,
     cost_figure,
     curves_figure,
@@ -124,6 +126,20 @@ def test_rewards_figure__thousands_of_trials_become_pixels() -> None:
 def test_rewards_figure__every_search_has_its_panel(evidence: Evidence) -> None:
     logs = [SearchLog(k, trials=evidence.searches[0].trials[:40]) for k in range(3)]
     assert {"search 1", "search 2", "search 3"} <= set(words(rewards_figure(logs)))
+
+
+def test_audit_figure__names_both_axes_and_the_sizes_at_the_ends() -> None:
+    frame = pd.DataFrame(
+        {"score": [0.6, 0.7, 0.65], "stand_alone": [0.7, 0.8, 0.75], "parameters": [900, 12_000, 10**6]}
+    )
+    svg = audit_figure(frame, "score", ("AUROC with shared weights", "AUROC alone"))
+    assert {"AUROC with shared weights", "AUROC alone", "parameters", "900", "12.0 k", "1.00 M"} <= set(words(svg))
+    assert len(svg) < 40_000
+
+
+def test_audit_figure__networks_of_one_size_are_drawn_too() -> None:
+    frame = pd.DataFrame({"score": [0.6, 0.7], "stand_alone": [0.7, 0.8], "parameters": [900, 900]})
+    assert words(audit_figure(frame, "score", ("a", "b"))).count("900") == 1
 
 
 def test_curves_training_and_cost_figures__have_labelled_axes(evidence: Evidence) -> None:

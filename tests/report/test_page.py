@@ -11,6 +11,7 @@ import pytest
 
 from ambergen.errors import StoreError
 from ambergen.report.page import CONTENTS, write_report
+from tests.report.conftest import write_audit
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -146,6 +147,32 @@ def test_page__scores_may_be_missing_everywhere(tmp_path: Path) -> None:
     best = {"n": [1], "expected": [None], "cost": [3.0]}
     (tmp_path / "compare.json").write_text(json.dumps({"models": models, "best_of_n": best}))
     assert "No curve of sampled networks" in Page(write_report(tmp_path).read_text(encoding="utf-8")).text["best-of-n"]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_page__an_audit_has_its_section_where_there_is_one(simulate: Callable[..., Path], shared: bool) -> None:
+    run = simulate(steps=6, n_tracks=4, seeds=1)
+    write_audit(run, shared)
+    text = write_report(run).read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.ids == [name for name, _ in CONTENTS[:6]] + ["audit"] + [name for name, _ in CONTENTS[6:]]
+    assert "#audit" in page.addresses
+    section = page.text["audit"]
+    assert "40 networks of all sizes were trained alone, for 5 epochs each" in section
+    assert "in 81% of cases" in section
+    assert "<b>Not bold</b>" in section
+    assert "share of the 8 best by the score" in section
+    assert ("AUROC with shared weights, search split" in section) == shared
+    assert ("no shared weights to be set against the truth" in section) == (not shared)
+    assert "+0.41" in section
+    assert "networks of the ranking audit, trained alone" in page.text["provenance"]
+
+
+def test_page__an_audit_without_its_table_has_no_figure(simulate: Callable[..., Path]) -> None:
+    run = simulate(steps=6, n_tracks=4, seeds=1)
+    write_audit(run)
+    (run / "audit.parquet").unlink()
+    assert "+0.62" in Page(write_report(run).read_text(encoding="utf-8")).text["audit"]
 
 
 def test_write_report__a_damaged_file_leaves_the_old_page(simulated_run: Path, tmp_path: Path) -> None:

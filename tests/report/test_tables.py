@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ambergen.errors import InputError
 from ambergen.report.evidence import read_evidence, read_summary
 from ambergen.report.tables import (
+    audit_rows,
     auroc_interval,
     comparison_json,
     comparison_table,
@@ -21,6 +22,7 @@ from ambergen.report.tables import (
     ordered_models,
     track_table,
 )
+from tests.report.conftest import write_audit
 
 
 def test_comparison_table__columns_are_aligned_and_every_model_is_there(simulated_run: Path) -> None:
@@ -115,6 +117,24 @@ def test_cost_stages__add_up_to_searches_and_trainings(simulated_run: Path) -> N
     search = sum(seconds for label, seconds in stages.items() if label.startswith("search"))
     assert search == pytest.approx(evidence.searches[0].finished["cost"]["device_seconds"])
     assert stages["final training of the searched"] == pytest.approx(2 * 131)
+
+
+def test_audit_rows__have_shared_weights_first_and_dashes_where_there_is_nothing(
+    simulated_run: Path, tmp_path: Path
+) -> None:
+    write_audit(tmp_path)
+    evidence = read_evidence(tmp_path)
+    rows = audit_rows(evidence.audit)
+    assert [r.name for r in rows] == ["shared weights", "number of parameters", "ZiCo", "NASWOT"]
+    assert [r.is_shared for r in rows] == [True, False, False, False]
+    first, size, zico, naswot = rows
+    assert (first.tau, first.tau_interval, first.partial) == ("+0.62", "+0.42 to +0.77", "+0.48")
+    assert (first.p, first.precision, first.precision_interval, first.regret) == ("5e-04", "62%", "25%–88%", "0.004")
+    assert (size.partial, size.partial_interval) == ("–", "")
+    assert (zico.tau, zico.tau_interval) == ("−0.11", "−0.31 to +0.04")
+    assert (naswot.tau, naswot.tau_interval, naswot.p) == ("–", "", "–")
+    assert dict(cost_stages(evidence)) == {"ranking audit": 400.0}
+    assert "ranking audit" not in dict(cost_stages(read_evidence(simulated_run)))
 
 
 def test_flat__names_nested_values_by_their_path() -> None:

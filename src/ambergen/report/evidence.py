@@ -18,6 +18,7 @@ Record = dict[str, Any]
 SCORE_COLUMNS = (
     "model", "group", "architecture", "search", "seed", "track", "auroc", "average_precision", "positives", "negatives",
 )  # fmt: skip
+AUDIT_COLUMNS = ("id", "parameters", "stand_alone")
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Evidence:
     scores : compare.parquet as it is, or None
     summary : compare.json as it is; empty where absent
     histories : (architecture or name, "seed0") -> epochs of the final training
+    audit : audit.json as it is; empty where absent
+    audited : audit.parquet as it is, one row an architecture, or None
     """
 
     path: Path
@@ -50,6 +53,8 @@ class Evidence:
     scores: pd.DataFrame | None
     summary: Record
     histories: dict[tuple[str, str], list[Record]]
+    audit: Record = field(default_factory=dict)
+    audited: pd.DataFrame | None = None
 
 
 def read_evidence(run_dir: Path) -> Evidence:
@@ -69,12 +74,14 @@ def read_evidence(run_dir: Path) -> Evidence:
         run_file=run_file.read_text(encoding="utf-8") if run_file.exists() else None,
         provenance=_read_json(run_dir / "provenance.json"),
         searches=group_events(read_events(run_dir / "events.jsonl")),
-        scores=_read_scores(run_dir / "compare.parquet"),
+        scores=_read_table(run_dir / "compare.parquet", SCORE_COLUMNS),
         summary=_read_json(run_dir / "compare.json"),
         histories={
             (path.parent.parent.name, path.parent.name): _read_lines(path)
             for path in sorted((run_dir / "models").glob("*/seed*/history.jsonl"))
         },
+        audit=_read_json(run_dir / "audit.json"),
+        audited=_read_table(run_dir / "audit.parquet", AUDIT_COLUMNS),
     )
 
 
@@ -152,17 +159,17 @@ def _read_lines(path: Path) -> list[Record]:
     return records
 
 
-def _read_scores(path: Path) -> pd.DataFrame | None:
+def _read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        scores = pd.read_parquet(path)
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise _damaged(path, f"not a Parquet file ({error})") from error
-    absent = [column for column in SCORE_COLUMNS if column not in scores]
+    absent = [column for column in columns if column not in table]
     if absent:
         raise _damaged(path, f"lacks the columns {', '.join(absent)}")
-    return scores
+    return table
 
 
 def _damaged(path: Path, found: str) -> StoreError:

@@ -13,15 +13,16 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ambergen.report.drawing import INK, operation_colour, operation_label
 from ambergen.report.evidence import Record, SearchLog
-from ambergen.report.sentences import METRICS, duration_text, known
+from ambergen.report.sentences import METRICS, count_text, duration_text, known
 from ambergen.report.tables import GROUPS, TrackTable, auroc_interval, ordered_models
 
 # Okabe and Ito's colours; groups differ in shape as well, so that grey prints and colour-blind eyes tell them apart.
@@ -445,6 +446,38 @@ def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
     end = np.arange(1, len(values) + 1)
     start = np.maximum(end - width, 0)
     return (total[end] - total[start]) / (end - start)
+
+
+def audit_figure(audited: pd.DataFrame, score: str, labels: tuple[str, str]) -> str:
+    """A score of every audited network against its score when trained alone; the colour is its size.
+
+    Parameters
+    ----------
+    audited : rows of audit.parquet that have both scores
+    score : column of the score
+    labels : of the axes
+    """
+    parameters = audited["parameters"].to_numpy(float)
+    ramp = LinearSegmentedColormap.from_list("size", ["#f2c94c", "#0072B2", "#1b1f3b"])
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _figure(3.6)
+        marks = axes.scatter(
+            audited[score], audited["stand_alone"], c=parameters, cmap=ramp, norm=_sizes(parameters), s=26,
+            edgecolors=INK, linewidths=0.4,
+        )  # fmt: skip
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        axes.margins(0.06)
+        bar = figure.colorbar(marks, ax=axes, label="parameters", pad=0.02)
+        ends = np.unique([parameters.min(), np.median(parameters), parameters.max()])
+        bar.set_ticks(ends.tolist(), labels=[count_text(v) for v in ends])
+        bar.ax.minorticks_off()
+        bar.outline.set_visible(False)
+        return _svg(figure, "Score of every audited network against its score when trained alone")
+
+
+def _sizes(parameters: np.ndarray) -> LogNorm:
+    low, high = float(parameters.min()), float(parameters.max())
+    return LogNorm(low, high if high > low else low * 1.01)
 
 
 # ---- training and cost

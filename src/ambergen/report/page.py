@@ -9,6 +9,7 @@ What it reads
 ``provenance.json``    any nesting of named values; ``seed``, ``versions``, ``device``, ``dtype``, ``store`` come first
 ``events.jsonl``       the event log of the searches (a torn last line is passed over)
 ``models/*/seed*/history.jsonl``   one object an epoch: ``epoch``, ``loss``, ``auroc`` (selection split)
+``audit.json``         the ranking audit, and ``audit.parquet``, one row an architecture; see `ambergen.runs.audit`
 ``compare.parquet``    one row a model, seed and track
 ``compare.json``       the summary of the comparison, below
 
@@ -73,6 +74,7 @@ from ambergen.report.figures import (
     COLOURS,
     MOST_NAMED_MODELS,
     MOST_NAMED_TRACKS,
+    audit_figure,
     best_of_n_figure,
     cost_figure,
     curves_figure,
@@ -101,7 +103,9 @@ from ambergen.report.sentences import (
     training_hints,
 )
 from ambergen.report.tables import (
+    AUDITED,
     TrackTable,
+    audit_rows,
     auroc_interval,
     cost_stages,
     flat,
@@ -163,7 +167,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
     return {
         "name": evidence.path.resolve().name,
         "subtitle": _subtitle(evidence),
-        "contents": CONTENTS,
+        "contents": _contents(evidence),
         "names": names_text,
         "colours": COLOURS,
         "judgement": judgement(evidence),
@@ -177,6 +181,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "undefined": _undefined(summary),
         "curves": _curves(summary),
         "searches": _searches(evidence.searches),
+        "audit": _audit(evidence),
         "winners": _winners(evidence),
         "training": _training(evidence),
         "cost": _cost(evidence),
@@ -186,6 +191,15 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "command": _command(evidence),
         "run_file": evidence.run_file,
     }
+
+
+def _contents(evidence: Evidence) -> list[tuple[str, str]]:
+    """The sections; that of the audit only where there is one."""
+    return [
+        pair
+        for section in CONTENTS
+        for pair in ([section, ("audit", "Ranking audit")] if section[0] == "search" and evidence.audit else [section])
+    ]
 
 
 # ---- the top
@@ -428,6 +442,45 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
     }
 
 
+def _audit(evidence: Evidence) -> dict[str, Any] | None:
+    record = evidence.audit
+    if not record:
+        return None
+    rows = audit_rows(record)
+    score = "shared_weights" if record.get("shared") else str(record["agreements"][0]["score"])
+    objective = METRICS.get(str(record.get("objective")), str(record.get("objective")))
+    whole = None
+    if evidence.audited is not None and score in evidence.audited:
+        whole = evidence.audited.dropna(subset=["stand_alone", score])
+    shared = record.get("shared") or {}
+    labels = (
+        f"{objective} with shared weights, search split" if shared else AUDITED.get(score, score),
+        f"{objective}, trained alone, {record['split']} split",
+    )
+    return {
+        "n": record["n"],
+        "k": record["agreements"][0]["k"],
+        "epochs": record["epochs"],
+        "split": record["split"],
+        "search": record["search"] + 1 if len(evidence.searches) > 1 else None,
+        "sentences": record["sentences"],
+        "rows": rows,
+        "level": f"{record['level']:.0%}",
+        "svg": Markup(audit_figure(whole, score, labels)) if whole is not None and len(whole) else None,
+        "caption": _audit_caption(labels, bool(shared)),
+    }
+
+
+def _audit_caption(labels: tuple[str, str], shared: bool) -> str:
+    words = "One mark a network. "
+    if shared:
+        words += "The nearer the marks to a rising line, the better the search ranks; where the colour, the number of "
+        words += "parameters, runs along that line, size explains the order. "
+    else:
+        words += "This search has no shared weights to be set against the truth. "
+    return f"{words}Across: {labels[0]}. Upwards: {labels[1]}."
+
+
 def _key(name: str, operations: list[str]) -> dict[str, str]:
     return {"label": operation_label(name), "colour": operation_colour(name, operations)}
 
@@ -541,10 +594,12 @@ def _splits(evidence: Evidence) -> list[tuple[str, str]]:
         parts += [f"contigs {names_text(contigs)}" if len(contigs) > 1 else f"contig {contigs[0]}"] if contigs else []
         return f"{split} ({'; '.join(parts)})" if parts else split
 
+    audit = [("networks of the ranking audit, trained alone", name(evidence.audit["split"]))] if evidence.audit else []
     return [
         ("weights of all models", name("train")),
         ("rewards of candidates", name("search")),
         ("choice among finalists, epoch that is kept, settings of rivals", name("selection")),
+        *audit,
         ("comparison, tracks, curves", name(evidence.summary.get("split", "test"))),
     ]
 

@@ -253,6 +253,69 @@ def auroc_interval(
     return 1 / (1 + np.exp(width - logit)), 1 / (1 + np.exp(-width - logit))
 
 
+# ---- the audit
+
+AUDITED = {
+    "shared_weights": "shared weights",
+    "parameters": "number of parameters",
+    "multiply_adds": "multiply-adds",
+    "synflow": "SynFlow",
+    "naswot": "NASWOT",
+    "jacob_cov": "Jacobian covariance",
+    "zico": "ZiCo",
+}
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One row of the audit's table, ready to be shown."""
+
+    name: str
+    is_shared: bool
+    tau: str
+    tau_interval: str
+    partial: str
+    partial_interval: str
+    p: str
+    precision: str
+    precision_interval: str
+    regret: str
+
+
+def audit_rows(audit: Record) -> list[AuditRow]:
+    """Rows of the audit's table: shared weights first, then scores of untrained networks, the best tau first."""
+
+    def order(found: Record) -> tuple[bool, float]:
+        tau = found["tau"]["estimate"]
+        return found["score"] != "shared_weights", math.inf if not known(tau) else -tau
+
+    def signed(interval: Record) -> str:
+        if not known(interval["low"]) or not known(interval["high"]):
+            return ""
+        return f"{interval['low']:+.2f} to {interval['high']:+.2f}".replace("-", "−")
+
+    def value(number: float | None) -> str:
+        return "–" if not known(number) else f"{number:+.2f}".replace("-", "−")
+
+    return [
+        AuditRow(
+            name=AUDITED.get(found["score"], str(found["score"])),
+            is_shared=found["score"] == "shared_weights",
+            tau=value(found["tau"]["estimate"]),
+            tau_interval=signed(found["tau"]),
+            partial=value(found["partial_tau"]["estimate"]),
+            partial_interval=signed(found["partial_tau"]),
+            p="–" if not known(found["p"]) else f"{found['p']:.3f}" if found["p"] >= 0.001 else f"{found['p']:.0e}",
+            precision="–" if not known(found["precision"]["estimate"]) else f"{found['precision']['estimate']:.0%}",
+            precision_interval=""
+            if not known(found["precision"]["low"])
+            else f"{found['precision']['low']:.0%}–{found['precision']['high']:.0%}",
+            regret=score_text(found["regret"]["estimate"]),
+        )
+        for found in sorted(audit["agreements"], key=order)
+    ]
+
+
 # ---- costs
 
 
@@ -277,6 +340,7 @@ def cost_stages(evidence: Evidence) -> list[tuple[str, float]]:
     for group, label in labels.items():
         members = [m for m in evidence.summary.get("models", []) if m.get("group") == group]
         stages.append((label, sum((m.get("device_seconds") or 0) * max(len(m.get("seeds") or []), 1) for m in members)))
+    stages.append(("ranking audit", _seconds(evidence.audit)))
     return [(label, seconds) for label, seconds in stages if seconds > 1e-6]  # the rest of a subtraction is no stage
 
 
