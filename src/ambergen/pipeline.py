@@ -20,6 +20,7 @@ from ambergen.executors.engines import make_executor
 from ambergen.progress import SILENT, Progress
 from ambergen.provenance import processor, provenance
 from ambergen.report.page import write_report
+from ambergen.runs.audit import AuditConfig, audit
 from ambergen.runs.loop import SearchResult, search
 from ambergen.settings import plain_data
 from ambergen.stages import STAGES, Stage, StageBook, alone
@@ -273,3 +274,18 @@ def _write_provenance(place: Workplace, store: Store) -> None:
         config=place.run.to_dict(),
     )
     write_json(place.out / "provenance.json", record)
+
+
+# ---- audit
+
+
+def audit_stage(run: Run, how: AuditConfig, progress: Progress = SILENT) -> dict[str, Any]:
+    """Train some architectures alone and hold the scores of the first search against them; see `runs.audit`.
+
+    Returns
+    -------
+    What ``audit.json`` of the run directory holds.
+    """
+    with alone(run.out), make_executor(run.execute.engine, n_workers(run)) as executor:
+        store = Store.open(run.out / "store")
+        return audit(run.space, store, run.search, run.out, executor, how, progress=progress)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ambergen.cli.arguments import AsJson, Overrides, RunFile
 
+if TYPE_CHECKING:
+    from ambergen.config import Run
+    from ambergen.runs.audit import AuditConfig
 
-def search(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+Audit = Annotated[
+    int | None,
+    typer.Option(
+        "--audit",
+        metavar="N",
+        help="Then train N architectures of all sizes alone and say how well the search's scores rank them.",
+    ),
+]
+
+
+def search(run_file: RunFile, overrides: Overrides = None, audit: Audit = None, as_json: AsJson = False) -> None:
     """Search the space for good architectures; the store is built first where it is missing.
 
     A budget is a time (90s, 30min, 2h) or a count (20 epochs, 500 steps, 40 trials).
@@ -15,15 +31,23 @@ def search(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fal
     time, and the selection split names the winner. Ctrl-C leaves a search that the
     same command continues.
 
+    With --audit N the search is put to the test: N architectures of all sizes are
+    trained alone, as finalists are, and measured on the selection split. Kendall's
+    tau says how well shared weights, and scores of untrained networks, rank them.
+    An interrupted audit is continued by the same command.
+
     Examples:
 
       ambergen search study/run.yaml
       ambergen search study/run.yaml --set search.budget=2h --set compare.searches=3
+      ambergen search study/run.yaml --audit 50
     """
     from ambergen.cli.chain import do
     from ambergen.cli.tables import score, table
     from ambergen.report.evidence import read_evidence
+    from ambergen.runs.audit import AuditConfig
 
+    how = None if audit is None else AuditConfig(audit)  # refuses an impossible number before the work
     run = do(run_file, overrides, ("search",))
     records = [
         {
@@ -37,8 +61,9 @@ def search(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fal
         for log in read_evidence(run.out).searches
         for finalist in log.finalists
     ]
+    audited = None if how is None else _audit(run, how)
     if as_json:
-        print(json.dumps(records, indent=2))
+        print(json.dumps(records if audited is None else {"finalists": records, "audit": audited}, indent=2))
         return
     header = ("search", "finalist", "", "search split, shared weights", "selection split, trained alone")
     rows = [
@@ -46,3 +71,36 @@ def search(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fal
         for r in records
     ]
     print(f"{run.out}: {run.search.objective} of the finalists\n\n{table(header, rows, left=(0, 1, 2))}")
+    if audited is not None:
+        print("\n" + audit_text(audited))
+
+
+def _audit(run: Run, how: AuditConfig) -> dict[str, Any]:
+    from ambergen.cli.progress_bars import progress_for_terminal
+    from ambergen.pipeline import audit_stage
+
+    return audit_stage(run, how, progress_for_terminal())
+
+
+def audit_text(record: dict[str, Any]) -> str:
+    """The audit as a table and in words."""
+    from ambergen.cli.tables import score, table
+
+    def interval(values: dict[str, Any]) -> str:
+        return "" if values["low"] is None else f"{values['low']:.2f} to {values['high']:.2f}"
+
+    header = ("score", "tau-b", f"{record['level']:.0%} interval", "at equal size", "p", "best found", "regret")
+    rows = [
+        (
+            found["score"].replace("_", " "),
+            score(found["tau"]["estimate"]),
+            interval(found["tau"]),
+            score(found["partial_tau"]["estimate"]),
+            score(found["p"]),
+            "-" if found["precision"]["estimate"] is None else f"{found['precision']['estimate']:.0%}",
+            score(found["regret"]["estimate"]),
+        )
+        for found in record["agreements"]
+    ]
+    heading = f"Audit: {record['n']} architectures trained alone, {record['objective']} on the {record['split']} split"
+    return "\n\n".join([heading, table(header, rows), *record["sentences"]])
