@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 
 import numpy as np
 import pytest
@@ -12,27 +11,66 @@ from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.presets import amber
 from ambergen.spaces.space import Space
+from tests.conformance.spaces import SpaceContract, every
 
 
 @st.composite
 def spaces(draw: st.DrawFn) -> Space:
     layers = draw(st.integers(1, 7))
     reduce = tuple(r for r in range(layers - 1) if draw(st.booleans()))
-    operations = draw(st.lists(st.sampled_from(amber().operations), min_size=1, max_size=7, unique=True))
+    names = st.lists(st.sampled_from(amber().operations), min_size=1, max_size=7, unique=True).map(tuple)
+    operations = draw(st.one_of(names, st.tuples(*[names] * layers)))
     return Space(
         layers=layers,
-        operations=tuple(operations),
+        operations=operations,
         reduce=reduce,
         skips=draw(st.sampled_from(["all", "stage", "none"])),
         skip_density=draw(st.floats(0, 0.99)),
     )
 
 
-def every_architecture(space: Space) -> list[Architecture]:
-    choices = []
-    for sources in space.skip_sources:
-        choices += [range(len(space.operations)), *[range(2)] * len(sources)]
-    return [space.decode(tokens) for tokens in product(*choices)]
+LAYERED = (("conv4", "identity", "avg_pool4"), ("conv4", "identity"), ("max_pool4", "conv4", "identity"))
+
+
+class TestSpace(SpaceContract):
+    small = Space(layers=3, operations=("conv4", "identity", "avg_pool4"), reduce=(0,))
+    lone = Space(layers=3, operations=("conv4",), reduce=(), skips="none")
+
+    def spaces(self) -> st.SearchStrategy[Space]:
+        return spaces().filter(lambda space: space.size > 1)
+
+    def foreign(self) -> Architecture:
+        return Architecture(("conv4", "conv4", "conv8"), ((), (), ()))
+
+    def mutation_probability(self, gene: int) -> float:
+        return 1 / 2 / 3  # a coin, then one of three operations, or one of three skip connections
+
+
+class TestSpaceWithListsByLayer(TestSpace):
+    small = Space(layers=3, operations=LAYERED, reduce=(0,))  # type: ignore[arg-type]
+
+    def foreign(self) -> Architecture:
+        return Architecture(("conv4", "avg_pool4", "conv4"), ((), (), ()))
+
+
+class TestSpaceWithoutSkips(TestSpace):
+    small = Space(layers=3, operations=(("conv4", "identity"), ("conv4",), ("conv4", "conv8")), reduce=(), skips="none")  # type: ignore[arg-type]
+
+    def foreign(self) -> Architecture:
+        return Architecture(("conv4", "conv8", "conv4"), ((), (), ()))
+
+    def mutation_probability(self, gene: int) -> float:
+        return 1 / 2 if gene != 1 else 0.0
+
+
+class TestSpaceWithOneOperation(TestSpace):
+    small = Space(layers=4, operations=("conv4",), reduce=(), skips="all")
+
+    def foreign(self) -> Architecture:
+        return Architecture(("conv4",) * 3, ((), (), ()))
+
+    def mutation_probability(self, gene: int) -> float:
+        return 1 / 6
 
 
 @given(spaces(), st.integers(0, 2**32))
@@ -51,7 +89,7 @@ def test_space__survives_json(space: Space) -> None:
 @pytest.mark.parametrize("skips", ["all", "stage", "none"])
 def test_size__is_the_number_of_distinct_architectures(skips: str) -> None:
     space = Space.from_dict({"layers": 3, "operations": ("conv4", "identity"), "reduce": (0,), "skips": skips})
-    assert len({a.id for a in every_architecture(space)}) == space.size == {"all": 64, "stage": 16, "none": 8}[skips]
+    assert len({a.id for a in every(space)}) == space.size == {"all": 64, "stage": 16, "none": 8}[skips]
 
 
 def test_tokens__have_the_published_order() -> None:
@@ -77,6 +115,34 @@ def test_sample__of_amber_base_has_26_of_66_skips_and_uniform_operations() -> No
     assert np.abs(taken - 26 / 66).max() < 0.078
 
 
+def test_layer_operations__decide_size_tokens_and_draws() -> None:
+    space = Space(layers=3, operations=LAYERED, reduce=())  # type: ignore[arg-type]
+    assert space.size == 3 * 2 * 3 * 2**3
+    assert space.operations == ("conv4", "identity", "avg_pool4", "max_pool4")
+    assert space.choices == space.layer_operations == LAYERED
+    assert space.encode(Architecture(("identity", "identity", "max_pool4"), ((), (), ()))) == (1, 1, 0, 0, 0, 0)
+    rng = np.random.default_rng(0)
+    sampled = np.array([space.genes(space.sample(rng)) for _ in range(3000)])
+    for gene, n in ((0, 3), (1, 2), (3, 3)):
+        assert np.abs(np.bincount(sampled[:, gene], minlength=n) / 3000 - 1 / n).max() < 0.045  # five standard errors
+    assert space.to_dict()["operations"] == [list(names) for names in LAYERED]
+
+
+def test_layer_operations__that_are_all_the_same_are_one_list() -> None:
+    common = Space(layers=2, operations=("conv4", "identity"), reduce=())
+    assert Space(layers=2, operations=(("conv4", "identity"),) * 2, reduce=()) == common  # type: ignore[arg-type]
+    assert Space(layers=2, layer_operations=(("conv4", "identity"),) * 2, reduce=()) == common
+    assert common.layer_operations is None
+    assert common.choices == (("conv4", "identity"),) * 2
+
+
+def test_to_dict__of_spaces_with_one_list_is_as_finished_runs_have_it() -> None:
+    assert set(amber().to_dict()) == {
+        "layers", "operations", "width", "reduce", "skips", "skip_density", "pool_first", "head", "hidden",
+        "stem_kernel", "dropout", "head_dropout",
+    }  # fmt: skip
+
+
 def test_lengths__round_up_as_padding_same_does() -> None:
     assert amber().lengths(1000) == (1000, 250, 63, 16)
     assert Space(layers=3, reduce=(0, 1)).lengths(5) == (5, 2, 1)
@@ -91,6 +157,10 @@ def test_lengths__round_up_as_padding_same_does() -> None:
         ({"skip_density": -0.1}, "skip_density is -0.1"),
         ({"operations": []}, "operations are .*at least one"),
         ({"operations": ["conv4", "conv4"]}, "each once"),
+        ({"operations": "conv4"}, "operations are 'conv4'; expected at least one"),
+        ({"operations": [["conv4"], ["conv8"]]}, "operations are 2 lists; expected one for each of the 12 layers"),
+        ({"layers": 2, "reduce": [], "operations": [["conv4"], []]}, "operations of layer 1 are .*at least one"),
+        ({"layers": 2, "reduce": [], "operations": [["conv4"], "conv8"]}, "operations of layer 1 are 'conv8'"),
         ({"operations": ["conv"]}, "'conv' is not an operation"),
         ({"reduce": [11]}, "expected ascending, distinct layers from 0 to 10"),
         ({"reduce": [5, 2]}, "expected ascending"),

@@ -134,7 +134,8 @@ def _least(values: Sequence[Step], users: Sequence[list[int]], colours: list[int
         return form, {form}
     best: Form | None = None
     seen: set[Form] = set()
-    for number in alike:
+    twins = {(values[n].inputs, tuple(users[n])): n for n in reversed(alike)}  # with the same neighbours: one will do
+    for number in sorted(twins.values()):
         chosen = _before_its_like(colours, number)
         if seen and _first(values, users, chosen) in seen:
             continue

@@ -40,10 +40,10 @@ def hierarchical(width: int = 32, **overrides: Any) -> HierarchicalSpace:
     return HierarchicalSpace.from_dict({"width": width, **overrides})
 
 
-PRESETS = {"amber": amber, "compact": compact}
+PRESETS = {"amber": amber, "compact": compact, "hierarchical": hierarchical}
 
 
-def preset(name: str, **overrides: Any) -> Space:
+def preset(name: str, **overrides: Any) -> Space | HierarchicalSpace:
     """The preset called `name`, with some of its values replaced.
 
     Raises
