@@ -33,6 +33,7 @@ from ambergen.models.danq import DanQ
 from ambergen.models.deepsea import DeepSEA
 from ambergen.models.layers import BatchNorm, Conv, Linear, TrackNetwork, batch_statistics
 from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.presets import hierarchical
 from ambergen.spaces.space import Space
 from tests.models.small import LENGTH, N_TRACKS, SMALL, architectures, randomise, uniform
 from tests.simulated import SPACE
@@ -87,6 +88,17 @@ def test_sizes__are_those_that_are_computed_without_building(architecture: Archi
     network, some = build(architecture, N_TRACKS, LENGTH, SMALL), windows(4)
     assert zero_cost("multiply_adds", network, some) == summary.multiply_adds(SMALL, architecture, N_TRACKS, LENGTH)
     assert zero_cost("parameters", network, some) == summary.child_parameters(SMALL, architecture, N_TRACKS, LENGTH)
+
+
+def test_sizes__of_hierarchical_networks() -> None:
+    space, some = hierarchical(width=2), windows(4, 32, 2)
+    for k in range(2):
+        genotype = space.sample(seeds.generator(8, k))
+        network = build(genotype, 2, 32, space, seed=0)
+        scores = {name: zero_cost(name, network, some) for name in ZERO_COST}
+        assert scores["multiply_adds"] == summary.multiply_adds(space, genotype, 2, 32)
+        assert scores["parameters"] == summary.child_parameters(space, genotype, 2, 32)
+        assert all(map(math.isfinite, scores.values()))
 
 
 @pytest.mark.parametrize("length", [90, 200])
