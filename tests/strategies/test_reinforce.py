@@ -13,10 +13,12 @@ from torch.distributions import Bernoulli, kl_divergence
 
 from ambergen.errors import ConfigError, StoreError
 from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.presets import amber
+from ambergen.spaces.base import Candidate
+from ambergen.spaces.presets import amber, compact
 from ambergen.spaces.space import Space
 from ambergen.strategies.base import Rated, Strategy
 from ambergen.strategies.controller import Controller
+from ambergen.strategies.random import RandomStrategy
 from ambergen.strategies.reinforce import (
     PRESETS,
     ControllerConfig,
@@ -24,12 +26,14 @@ from ambergen.strategies.reinforce import (
     advantages,
     policy_divergence,
     ppo_loss,
+    ranks_among,
     reinforce_loss,
     skip_divergence,
     skip_weights,
 )
 from tests.conformance.strategies import SMALL, StrategyContract, advance, rate
 
+UNSKIPPED = compact(skips="none")
 QUICK = ControllerConfig.preset("ambergen", hidden=16)
 
 
@@ -40,8 +44,20 @@ class TestControllerStrategy(StrategyContract):
     )
     trials_to_optimum = 450
 
-    def make(self, space: Space, seed: int) -> Strategy:
-        return ControllerStrategy(space, seed, QUICK)
+    def make(self, space: Space, seed: int, repeats: bool | None = None) -> Strategy:
+        return ControllerStrategy(space, seed, QUICK, repeats is not False)
+
+
+class TestStandAloneController(StrategyContract):
+    program = (
+        "from ambergen.strategies.reinforce import ControllerConfig, ControllerStrategy\n"
+        "config = ControllerConfig.preset('nas', hidden=16)\n"
+        "def make(space, seed): return ControllerStrategy(space, seed, config, repeats=False)"
+    )
+    trials_to_optimum = SMALL.size  # at its learning rate the policy of a few updates is still near the start
+
+    def make(self, space: Space, seed: int, repeats: bool | None = None) -> Strategy:
+        return ControllerStrategy(space, seed, ControllerConfig.preset("nas", hidden=16), bool(repeats))
 
 
 # ---- losses
@@ -136,7 +152,13 @@ def test_policy_divergence__averages_to_that_of_the_enumerated_policies() -> Non
     assert policy_divergence(old, old).abs().max() == 0
 
 
-# ---- advantages
+# ---- rewards and advantages
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.lists(st.integers(0, 9), max_size=5))
+def test_ranks__are_the_share_below_and_half_of_the_equal(known: list[int], scores: list[int]) -> None:
+    expected = [sum((k < s) + 0.5 * (k == s) for k in known) / len(known) for s in scores]
+    assert ranks_among(scores, known) == pytest.approx(expected)
 
 
 @given(
@@ -271,10 +293,96 @@ def test_summary__probabilities_are_those_of_the_policy() -> None:
     assert summary["skip_density"] == pytest.approx(np.mean(skips), abs=0.03)
 
 
+# ---- results that come one at a time
+
+
+def alone(**settings: object) -> ControllerStrategy:
+    """Of two results an update; nothing but their scores moves it."""
+    quiet = {"architectures": 2, "batch": 2, "hidden": 16, "skip_weight": 0.0, "reward": "score", "beta1": 0.0}
+    return ControllerStrategy(SMALL, 0, ControllerConfig.preset("nas", **(quiet | settings)), repeats=False)
+
+
+def test_collecting__updates_when_there_are_enough_of_them() -> None:
+    strategy = alone(architectures=4)
+    start = weights(strategy)
+    asked = strategy.ask(9)
+    for r in rate(asked[3:6]):
+        strategy.tell([r])
+    strategy.tell([Rated(asked[4], 0.9)])  # again: the other score of this one no longer counts
+    assert torch.equal(weights(strategy), start)
+    other = alone(architectures=4)
+    other.load(strategy.state())
+    for s in (strategy, other):
+        s.tell([Rated(asked[0], 0.1)])
+        assert not torch.equal(weights(s), start)
+    assert torch.equal(weights(strategy), weights(other))
+    assert strategy.summary()["reward_baseline"] == pytest.approx(
+        np.mean([*(r.score for r in rate([asked[3], asked[5]])), 0.9, 0.1])
+    )
+
+
+def test_collecting__makes_as_many_updates_as_a_tell_is_good_for() -> None:
+    one, many = alone(), alone()
+    asked = one.ask(7)
+    assert many.ask(7) == asked
+    for r in rate(asked):
+        one.tell([r])
+    many.tell(rate(asked))
+    assert torch.equal(weights(one), weights(many))
+
+
+@pytest.mark.parametrize(("algorithm", "moves"), [("ppo", False), ("reinforce", True)])
+def test_stale_results__are_held_to_the_policy_that_drew_them(algorithm: str, moves: bool) -> None:
+    """Two results that the policy has followed beyond the clip say nothing more to PPO when they come again."""
+    fast = {"algorithm": algorithm, "temperature": 1.0, "spread": 0.3, "learning_rate": 0.02}
+    strategy = alone(**fast)
+    asked = strategy.ask(2)
+    tokens = torch.tensor([SMALL.encode(a) for a in asked])  # type: ignore[arg-type]
+    before = strategy.controller.evaluate(tokens).log_prob
+    rated = [Rated(asked[0], 1.0), Rated(asked[1], 0.0)]
+    strategy.tell(rated)
+    gone = (strategy.controller.evaluate(tokens).log_prob - before).tolist()
+    assert gone[0] > np.log(1.2)
+    assert gone[1] < np.log(0.8)
+    other = alone(**fast)
+    other.load(strategy.state())
+    followed = weights(strategy)
+    for s in (strategy, other):
+        s.tell(rated)
+        assert torch.equal(weights(s), followed) != moves
+
+
+def test_rank_reward__is_the_same_for_any_rising_transform_of_the_scores() -> None:
+    one, other = alone(reward="rank"), alone(reward="rank")
+    for _ in range(3):
+        asked = one.ask(8)
+        assert other.ask(8) == asked
+        one.tell(rate(asked))
+        other.tell([Rated(r.architecture, 1000 * r.score**3) for r in rate(asked)])
+    assert torch.equal(weights(one), weights(other))
+
+
+def test_rank_reward__is_among_the_last_hundred_architectures() -> None:
+    strategy = ControllerStrategy(amber(), 0, ControllerConfig.preset("nas", architectures=150, hidden=8), False)
+    asked = strategy.ask(300)
+    strategy.tell([Rated(a, float(k)) for k, a in enumerate(asked[:150])])
+    # the best 100 of them stay: ranks of the others are 0, and of those 1/200, 3/200, ...
+    assert strategy.summary()["reward_baseline"] == pytest.approx(100 * 0.5 / 150)
+    assert len(strategy.state()["scores"]) == 100
+
+
+def test_learn__moves_the_policy_to_what_was_good() -> None:
+    strategy = ControllerStrategy(UNSKIPPED, 0, QUICK)
+    history = RandomStrategy(UNSKIPPED, 5).ask(300)
+    strategy.learn([Rated(a, share_of("conv8", a)) for a in history])
+    assert probability_of("conv8", strategy) > 2 / 7  # twice that of the start
+
+
 # ---- what the controller learns
 
 
-def share_of(operation: str, architecture: Architecture) -> float:
+def share_of(operation: str, architecture: Candidate) -> float:
+    assert isinstance(architecture, Architecture)
     return sum(o == operation for o in architecture.operations) / len(architecture.operations)
 
 
@@ -296,6 +404,15 @@ def test_controller__learns_to_count_one_operation(squash: float | None, attaina
             if best >= 0.95 * attainable:
                 break
     assert 0.95 * attainable <= best <= attainable + 1e-3
+
+
+def test_controller__learns_from_single_results_in_any_order() -> None:
+    strategy = ControllerStrategy(UNSKIPPED, 0, QUICK, repeats=False)
+    for _ in range(20):
+        asked = strategy.ask(20)
+        for a in asked[::-1]:
+            strategy.tell([Rated(a, share_of("conv8", a))])
+    assert probability_of("conv8", strategy) > 0.6
 
 
 @pytest.mark.parametrize(("penalty", "density"), [("exact", 0.4), ("legacy", 0.308)])
@@ -322,15 +439,20 @@ def test_presets__have_the_published_values() -> None:
     )
     assert (amber_seq.baseline, amber_seq.baseline_decay, amber_seq.advantage_clip) == ("moving", 0.0, 10.0)
     assert (amber_seq.skip_penalty, amber_seq.skip_weight, amber_seq.skip_target) == ("legacy", 1.0, 0.4)
+    nas = PRESETS["nas"]
+    assert (nas.temperature, nas.squash, nas.learning_rate, nas.spread) == (5.0, 2.5, 6e-4, 0.08)
+    assert (nas.algorithm, nas.clip, nas.architectures, nas.reward, nas.baseline) == ("ppo", 0.2, 8, "rank", "moving")
     assert (enas.skip_weight, enas.baseline_decay, enas.beta1, enas.epsilon) == (0.8, 0.99, 0.0, 1e-3)
 
 
-@pytest.mark.parametrize("name", ["amber", "enas"])
+@pytest.mark.parametrize("name", ["amber", "enas", "nas"])
 def test_presets__search(name: str) -> None:
     strategy = ControllerStrategy(SMALL, 0, ControllerConfig.preset(name, hidden=16))
+    start = weights(strategy)
     for _ in range(3):
         strategy.tell(rate(strategy.ask(strategy.config.architectures)))
-    assert strategy.summary()["kl"] > 0
+    assert not torch.equal(weights(strategy), start)
+    assert strategy.summary()["passes"] >= 1
 
 
 @pytest.mark.parametrize(
