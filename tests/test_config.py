@@ -11,6 +11,7 @@ from ambergen.datasets.config import GenomeSource, SplitConfig, TableSource
 from ambergen.datasets.demo import demo_paths
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SupernetConfig
+from ambergen.spaces.presets import hierarchical
 from ambergen.strategies.reinforce import ControllerConfig
 
 GENOME = """\
@@ -148,9 +149,40 @@ def test_load__a_nested_key_leaves_its_neighbours(tmp_path: Path) -> None:
     assert search.supernet == replace(SupernetConfig(), train=replace(SupernetConfig().train, batch=64))
 
 
+def test_load__reads_a_hierarchical_space(tmp_path: Path) -> None:
+    text = GENOME + "space: {preset: hierarchical, width: 16, stages: 2}\nsearch: {method: hierarchical}\n"
+    run = load_run(write(tmp_path, text))
+    assert run.space == hierarchical(16, stages=2)
+    again = tmp_path / "again"
+    again.mkdir()
+    assert load_run(write(again, run.to_yaml())).space == run.space
+
+
+def test_load__reads_operations_of_every_layer(tmp_path: Path) -> None:
+    lists = "[[conv8, identity], [conv4], [max_pool4, conv8]]"
+    text = GENOME + f"space: {{layers: 3, reduce: [], operations: {lists}}}\n"
+    run = load_run(write(tmp_path, text))
+    assert run.space.layer_operations == (("conv8", "identity"), ("conv4",), ("max_pool4", "conv8"))
+    again = tmp_path / "again"
+    again.mkdir()
+    assert load_run(write(again, run.to_yaml())).space == run.space
+
+
+@pytest.mark.parametrize("method", ["enas", "nas", "oneshot"])
+def test_load__refuses_a_method_that_needs_layers_in_a_space_without(tmp_path: Path, method: str) -> None:
+    text = GENOME + "space: {preset: hierarchical}\n"
+    message = refused(tmp_path, text, f"search.method={method}")
+    assert f"--set search.method={method}: {method} needs layers, and the space is hierarchical. Set" in message
+
+
+def test_load__a_default_method_is_refused_where_its_space_is_named(tmp_path: Path) -> None:
+    message = refused(tmp_path, GENOME + "space: {preset: hierarchical}\n")
+    assert "search.method: enas needs layers" in message
+
+
 def test_load__refuses_a_method_that_is_not_there(tmp_path: Path) -> None:
-    message = refused(tmp_path, GENOME, "search.method=evolution")
-    assert "--set search.method=evolution: found 'evolution'; expected 'enas' or 'random'." in message
+    message = refused(tmp_path, GENOME, "search.method=annealing")
+    assert "--set search.method=annealing: found 'annealing'; expected 'enas', 'nas', 'hierarchical'" in message
 
 
 def test_load__names_the_scorers_that_exist(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ambergen.runs.config import SearchConfig
 from ambergen.runs.loop import SearchResult
 from ambergen.runs.loop import search as run_search
 from ambergen.settings import plain_data
-from ambergen.spaces.space import Space
+from ambergen.spaces.base import SearchSpace
 from ambergen.stages import StageBook, alone
 from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob, train_network
@@ -42,7 +42,7 @@ def build(run: str | Path | DataConfig, out: str | Path | None = None, progress:
 
 
 def search(
-    space: Space,
+    space: SearchSpace,
     store: Store,
     method: str = "enas",
     budget: str = "30min",
@@ -69,16 +69,15 @@ def search(
     full = replace(config or SearchConfig(), **settings)
     with alone(Path(out)), _executor(workers) as executor:
         result = run_search(space, store, full, Path(out), executor, progress=progress)
-    return SearchedRun(space, store, full, Path(out), result, workers)
+    return SearchedRun(store, full, Path(out), result, workers)
 
 
 class SearchedRun:
     """A finished search: its winner, its trials, and the training of the winner."""
 
-    def __init__(
-        self, space: Space, store: Store, config: SearchConfig, out: Path, result: SearchResult, workers: int
-    ) -> None:
-        self.space, self.store, self.config, self.out, self.workers = space, store, config, out, workers
+    def __init__(self, store: Store, config: SearchConfig, out: Path, result: SearchResult, workers: int) -> None:
+        self.store, self.config, self.out, self.workers = store, config, out, workers
+        self.space = result.space
         self.architecture, self.trials, self.finalists = result.architecture, result.trials, result.finalists
         self.cost = result.cost
 

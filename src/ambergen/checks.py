@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ambergen import seeds
 from ambergen.config import Run
 from ambergen.datasets.building import build
 from ambergen.datasets.config import GenomeSource
@@ -26,10 +27,12 @@ from ambergen.errors import AmbergenError
 from ambergen.executors.base import cores
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.fasta import contig_lengths
-from ambergen.models.summary import supernet_parameters
+from ambergen.models.summary import child_parameters, supernet_parameters
 from ambergen.pipeline import device_name, n_workers
 from ambergen.progress import SILENT, Progress
+from ambergen.runs.config import SHARED
 from ambergen.sequence.alphabets import by_name
+from ambergen.spaces.space import Space
 from ambergen.training.precision import default_device, resolve
 
 Level = Literal["fine", "note", "problem"]
@@ -211,8 +214,10 @@ def _space(run: Run) -> Iterator[Finding]:
     if length is None or n_tracks is None:
         return
     lengths = run.space.lengths(length)
-    size = supernet_parameters(run.space, n_tracks, length)
-    yield Finding("fine", "space", f"{_power(run.space.size)} architectures, supernet of {size / 1e6:.1f} M parameters")
+    text = f"{_power(run.space.size)} architectures"
+    if isinstance(run.space, Space) and run.search.method in SHARED:
+        text += f", supernet of {supernet_parameters(run.space, n_tracks, length) / 1e6:.1f} M parameters"
+    yield Finding("fine", "space", text)
     if lengths[-1] < 4:
         yield Finding(
             "note",
@@ -258,7 +263,12 @@ def _needed_bytes(run: Run) -> float:
     # A base is one byte in a store and in plain files, a quarter of it or more in packed ones.
     paths = [path for path in input_paths(run.data).values() if path.is_file()]
     store = sum(path.stat().st_size * (4.5 if path.suffix in (".gz", ".bgz") else 1.2) for path in paths)
-    parameters = supernet_parameters(run.space, run.n_tracks or 1, run.length or 1000)
+    space = run.space
+    if isinstance(space, Space):
+        parameters = supernet_parameters(space, run.n_tracks or 1, run.length or 1000)
+    else:
+        drawn = space.sample(seeds.generator(run.search.seed, "disk"))
+        parameters = child_parameters(space, drawn, run.n_tracks or 1, run.length or 1000)
     n_models = run.seeds * (run.compare.searches + run.compare.sampled + len(run.compare.scorers))
     return store + 12 * parameters + 4 * parameters * n_models
 

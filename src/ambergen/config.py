@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
 from ambergen.datasets.splits import PRESETS as SPLITS
 from ambergen.errors import ConfigError
-from ambergen.runs.config import SearchConfig
+from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.settings import (
     Document,
     Fault,
@@ -34,9 +34,12 @@ from ambergen.settings import (
     updated,
     validate,
 )
+from ambergen.spaces.hierarchical import HierarchicalSpace
 from ambergen.spaces.presets import PRESETS as SPACE_PRESETS
 from ambergen.spaces.presets import preset as space_preset
 from ambergen.spaces.space import Space
+from ambergen.strategies.evolution import PRESETS as EVOLUTION_PRESETS
+from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import PRESETS as CONTROLLER_PRESETS
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.training.config import PRESETS as TRAIN_PRESETS
@@ -74,7 +77,7 @@ class Run:
     """
 
     data: DataConfig
-    space: Space
+    space: Space | HierarchicalSpace
     search: SearchConfig
     train: TrainConfig
     seeds: int
@@ -97,7 +100,7 @@ class Run:
         """The run as the keys of a run file."""
         return {
             "data": _data_keys(self.data),
-            "space": plain_data(self.space),
+            "space": self.space.to_dict(),
             "search": plain_data(self.search),
             "train": {"seeds": self.seeds, **plain_data(self.train)},
             "compare": plain_data(self.compare),
@@ -129,10 +132,11 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
     _expand_tracks(document, faults)
     _expand_split(document, faults)
     document.refuse(faults)
-    model = validate(document, _RunKeys)
-    return Run(
+    hierarchical = "hierarchical" in (document.get("space", "preset"), document.get("space", "kind"))
+    model = validate(document, _HierarchicalRunKeys if hierarchical else _RunKeys)
+    run = Run(
         data=_data(document, model.data),
-        space=_section(document, model, "space", space_preset("amber")),
+        space=_section(document, model, "space", space_preset("hierarchical" if hierarchical else "amber")),
         search=_section(document, model, "search", SearchConfig()),
         train=_section(document, model, "train", TrainConfig()),
         seeds=SEEDS if model.train is None else model.train.seeds,
@@ -140,6 +144,11 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
         execute=_section(document, model, "execute", ExecuteConfig()),
         out=Path(model.out),
     )
+    if hierarchical and run.search.method in LAYERED:
+        remedy = "Set search.method to hierarchical, evolution or random, or space.preset to amber or compact."
+        found = f"{run.search.method} needs layers, and the space is hierarchical. {remedy}"
+        document.refuse([Fault(("search", "method"), found)])
+    return run
 
 
 # ---- keys
@@ -148,11 +157,21 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
 PRESET_NAMES = {
     Space: tuple(SPACE_PRESETS),
     ControllerConfig: tuple(CONTROLLER_PRESETS),
+    EvolutionConfig: tuple(EVOLUTION_PRESETS),
     TrainConfig: tuple(TRAIN_PRESETS),
 }
 """Names of the presets, the default first."""
 
-PRESETS: Presets = {Space: space_preset, ControllerConfig: ControllerConfig.preset, TrainConfig: train_preset}
+PRESETS: Presets = {
+    Space: space_preset,
+    HierarchicalSpace: space_preset,
+    ControllerConfig: ControllerConfig.preset,
+    EvolutionConfig: EvolutionConfig.preset,
+    TrainConfig: train_preset,
+}
+
+_Operations = tuple[str, ...] | tuple[tuple[str, ...], ...]
+"""One list for all layers, or one list a layer."""
 
 
 class _DataKeys(Section):
@@ -168,12 +187,16 @@ class _DataKeys(Section):
 
 class _RunKeys(Section):
     data: _DataKeys
-    space: model_of(Space, PRESETS) = None  # type: ignore[valid-type]
+    space: model_of(Space, PRESETS, operations=(_Operations, None)) = None  # type: ignore[valid-type]
     search: model_of(SearchConfig, PRESETS) = None  # type: ignore[valid-type]
     train: model_of(TrainConfig, PRESETS, seeds=(typing.Annotated[int, Field(ge=1)], SEEDS)) = None  # type: ignore[valid-type]
     compare: model_of(CompareConfig, PRESETS) = None  # type: ignore[valid-type]
     execute: model_of(ExecuteConfig, PRESETS) = None  # type: ignore[valid-type]
     out: str
+
+
+class _HierarchicalRunKeys(_RunKeys):
+    space: model_of(HierarchicalSpace, PRESETS, kind=(Literal["hierarchical"], None)) = None  # type: ignore[valid-type]
 
 
 def _section(document: Document, model: BaseModel, key: str, base: Any) -> Any:
@@ -193,6 +216,7 @@ _PATHS: tuple[Key, ...] = (
     ("data", "table", "selection"),
     ("data", "table", "test"),
     ("data", "tracks"),
+    ("search", "warm_start"),
     ("out",),
 )
 

@@ -181,7 +181,7 @@ def compare_stage(place: Workplace, store: Store, found: list[SearchResult]) -> 
     place.book.begin("compare", inputs)
     compare(
         store,
-        run.space,
+        found[0].space,
         [Winner(result.architecture, number, result.cost) for number, result in enumerate(found)],
         run.compare,
         run.train,
@@ -197,7 +197,7 @@ def compare_stage(place: Workplace, store: Store, found: list[SearchResult]) -> 
 
 
 def _search_settings(run: Run) -> dict[str, Any]:
-    return {"space": plain_data(run.space), "search": plain_data(run.search)}
+    return {"space": run.space.to_dict(), "search": plain_data(run.search)}
 
 
 def _train_settings(run: Run) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _job(place: Workplace, store: Store, result: SearchResult, k: int) -> Traini
     return TrainingJob(
         store=store.path,
         kind="child",
-        spec={"space": run.space.to_dict(), "architecture": result.architecture.to_dict()},
+        spec={"space": result.space.to_dict(), "architecture": result.architecture.to_dict()},
         config=run.train,
         seed=run.search.seed + k,
         dtype=place.dtype(run.train.precision),

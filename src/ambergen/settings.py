@@ -258,7 +258,7 @@ Presets = Mapping[type, Callable[[str], Any]]
 """For a dataclass, what makes the instance that a preset's name stands for."""
 
 
-def model_of(kind: type, presets: Presets | None = None, **extra: tuple[Any, Any]) -> type[BaseModel]:
+def model_of(kind: type, presets: Presets | None = None, /, **extra: tuple[Any, Any]) -> type[BaseModel]:
     """A pydantic model with the fields, types and defaults of the dataclass `kind`, that refuses unknown keys.
 
     Parameters

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ambergen.config import PRESET_NAMES, SEEDS, ExecuteConfig
+from ambergen.config import PRESET_NAMES, PRESETS, SEEDS, ExecuteConfig
 from ambergen.datasets.config import WindowConfig
 from ambergen.datasets.splits import PRESETS as SPLITS
 from ambergen.runs.config import SearchConfig
@@ -118,6 +118,12 @@ def _section(values: Any, indent: str, shown: tuple[str, ...] = ()) -> Iterator[
     """A line a key, `shown` ones without #, each under its explanation."""
     said = explanations(type(values))
     names = PRESET_NAMES.get(type(values), ())
+    if names and not _is_default(values):
+        named = next((name for name in names if PRESETS[type(values)](name) == values), None)
+        if named is not None:
+            yield f"{indent}# the keys of the other section of this kind, with other values to start from"
+            yield f"{indent}#preset: {named}"
+            return
     if "preset" in shown or (names and _is_default(values)):
         yield from _comment(f"values to start from: {', '.join(names)}; the keys below replace single ones", indent)
         yield f"{indent}{'' if 'preset' in shown else '#'}preset: {names[0]}"

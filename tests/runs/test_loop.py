@@ -271,7 +271,7 @@ def test_search__that_is_finished_needs_its_checkpoint_no_more(small_store: Stor
         ({"budget": Budget(24, "steps")}, r"budget was '12 steps' and is now '24 steps'"),
         ({"updates": 1}, r"configuration\.updates was 2 and is now 1"),
         ({"supernet": replace(search_config().supernet, rows=99)}, r"configuration\.supernet\.rows was 120 and is now"),
-        ({"method": "random"}, r"method was 'enas' and is now 'random'"),
+        ({"method": "random", "budget": Budget(4, "trials")}, r"method was 'enas' and is now 'random'"),
     ],
 )
 def test_search__with_other_settings_is_refused(

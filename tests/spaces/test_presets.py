@@ -31,7 +31,7 @@ def test_preset__takes_other_values() -> None:
 
 def test_preset__names_the_nearest_known_one() -> None:
     with pytest.raises(
-        SpaceError, match=r"'ambre' is not a preset; expected one of amber, compact.*Did you mean 'amber'"
+        SpaceError, match=r"'ambre' is not a preset; expected one of amber, compact, hierarchical.*Did you mean 'amber'"
     ):
         preset("ambre")
     with pytest.raises(SpaceError, match=r"unknown key 'widht'\. Did you mean 'width'"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal, get_args
 
 from ambergen.budgets import Budget
@@ -11,36 +13,67 @@ from ambergen.errors import ConfigError
 from ambergen.evaluators.base import Objective
 from ambergen.evaluators.shared_weights import SupernetConfig
 from ambergen.evaluators.stand_alone import StandAloneConfig
+from ambergen.evaluators.zero_cost import ZERO_COST
 from ambergen.runs.rungs import RungConfig
+from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
+from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
+from ambergen.strategies.tournament import TournamentConfig
 
-Method = Literal["enas", "random"]
+Method = Literal["enas", "nas", "hierarchical", "evolution", "oneshot", "random"]
 
 SHARED = ("enas", "oneshot")
 """Methods whose candidates share weights; the others train each candidate alone."""
 
+LAYERED = ("enas", "nas", "oneshot")
+"""Methods that need the macro space, whose layers a controller or a supernet is made of."""
+
+Small = Literal["parameters", "multiply_adds"]
+
 
 @dataclass(frozen=True)
-class Phases:
+class OneShotConfig:
     """One-shot search: the supernet is trained first, then searched with frozen weights.
 
-    share : of a budget of time that the training takes; of one in epochs or steps it takes all, and the search comes
+    share : of a budget of time that the training takes; of one in epochs or steps it takes all, and the evolution comes
         on top
     epochs : of training where the budget is one of trials
-    generations : of the evolution
+    evolution : of the trained supernet
     """
 
     share: float = 0.7
     epochs: float = 30.0
-    generations: int = 20
+    evolution: SupernetEvolutionConfig = field(default_factory=SupernetEvolutionConfig)
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
-            raise ConfigError(f"search: phases.share is {self.share}; expected a share between 0 and 1.")
-        if not self.epochs > 0 or self.generations < 1:
+            raise ConfigError(f"oneshot: share is {self.share}; expected a share between 0 and 1.")
+        if not self.epochs > 0:
+            raise ConfigError(f"oneshot: epochs is {self.epochs}; expected more than 0.")
+
+
+@dataclass(frozen=True)
+class PrescreenConfig:
+    """Which candidates are worth a training, told by a score that needs none.
+
+    score : None for no pre-screen
+    ratio : candidates that are looked at for each one that is trained
+    rows : training windows that the score looks at
+    """
+
+    score: str | None = None
+    ratio: float = 4.0
+    rows: int = 128
+
+    def __post_init__(self) -> None:
+        if self.score is not None and self.score not in ZERO_COST:
             raise ConfigError(
-                f"search: phases has epochs {self.epochs} and generations {self.generations}; expected more than 0 "
-                "epochs and at least 1 generation."
+                f"prescreen: score is {self.score!r}; expected one of {', '.join(ZERO_COST)}."
+                + _near(self.score, ZERO_COST)
+            )
+        if not self.ratio >= 1 or self.rows < 2:
+            raise ConfigError(
+                f"prescreen: ratio is {self.ratio} and rows {self.rows}; expected a ratio of at least 1 and 2 rows."
             )
 
 
@@ -48,18 +81,25 @@ class Phases:
 class SearchConfig:
     """One search.
 
-    method : enas is the recurrent controller on shared weights; random draws architectures and trains each alone
-    budget : of the rounds of a search, not of its finalists. Epochs and steps are those of the supernet's training,
-        trials are rated architectures
+    method : how candidates are found and rated. Shared weights: enas (a recurrent controller learns while a supernet
+        trains) and oneshot (a supernet is trained, then evolution searches it). Each candidate trained alone: nas (the
+        controller), evolution (ageing evolution), hierarchical (tournament evolution of cells of cells) and random
+    budget : of the search, not of its finalists. Epochs and steps are those of the supernet's training, trials are
+        rated architectures
     objective : mean over the tracks, on the search split
     seed : decides everything
-    updates : updates of the controller in a round, each from `controller.architectures` ratings
+    updates : updates of the controller of enas in a round, each from `controller.architectures` ratings
     finalists : architectures that are trained alone for a short time, of which the best on the selection split wins
     rescored : distinct architectures, best by their last rating, that are rated again at the end to choose finalists
-    fresh : further architectures, drawn from the final policy, that are rated with them
-    controller, supernet : of enas
+    fresh : further architectures, drawn from the final policy of enas, that are rated with them
+    max_parameters, max_multiply_adds : limits that every candidate keeps
+    against : what is to be small as well; evolutions then seek the front between it and the objective
+    warm_start : run directory of an earlier search whose ratings the strategy learns from before it begins
+    controller, supernet : of enas, and the supernet of oneshot
+    nas, evolution, hierarchical, oneshot : the methods of these names
     short_training : of finalists, and of every candidate that is trained alone
     rungs : successive halving among candidates that are trained alone
+    prescreen : of candidates that are trained alone
     """
 
     method: Method = "enas"
@@ -70,20 +110,47 @@ class SearchConfig:
     finalists: int = 5
     rescored: int = 50
     fresh: int = 50
+    max_parameters: int | None = None
+    max_multiply_adds: int | None = None
+    against: tuple[Small, ...] = ()
+    warm_start: Path | None = None
     controller: ControllerConfig = field(default_factory=ControllerConfig)
     supernet: SupernetConfig = field(default_factory=SupernetConfig)
+    nas: ControllerConfig = field(default_factory=lambda: ControllerConfig.preset("nas"))
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    hierarchical: TournamentConfig = field(default_factory=TournamentConfig)
+    oneshot: OneShotConfig = field(default_factory=OneShotConfig)
     short_training: StandAloneConfig = field(default_factory=StandAloneConfig)
     rungs: RungConfig = field(default_factory=RungConfig)
+    prescreen: PrescreenConfig = field(default_factory=PrescreenConfig)
 
     def __post_init__(self) -> None:
         for name, choices in (("method", get_args(Method)), ("objective", get_args(Objective))):
             value = getattr(self, name)
             if value not in choices:
-                near = get_close_matches(str(value), choices, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(f"search: {name} is {value!r}; expected {' or '.join(choices)}.{hint}")
+                raise ConfigError(
+                    f"search: {name} is {value!r}; expected {' or '.join(choices)}.{_near(str(value), choices)}"
+                )
         for name in ("updates", "finalists", "rescored"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search: {name} is {getattr(self, name)}; expected at least 1.")
         if self.fresh < 0:
             raise ConfigError(f"search: fresh is {self.fresh}; expected 0 or more.")
+        for name in ("max_parameters", "max_multiply_adds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"search: {name} is {value}; expected at least 1.")
+        if len(set(self.against)) != len(self.against) or set(self.against) - set(get_args(Small)):
+            raise ConfigError(
+                f"search: against is {list(self.against)}; expected some of {', '.join(get_args(Small))}, each once."
+            )
+        if self.budget.unit in ("epochs", "steps") and self.method not in SHARED:
+            raise ConfigError(
+                f"search: the budget is {self.budget}, which counts the training of shared weights, and the method "
+                f"{self.method} has none. Give a time (30min) or a number of candidates (100 trials)."
+            )
+
+
+def _near(value: str, choices: Sequence[str]) -> str:
+    near = get_close_matches(value, choices, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

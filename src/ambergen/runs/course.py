@@ -106,8 +106,8 @@ class Course(ABC):
 
     # ---- continuation
 
-    def resume(self) -> None:
-        """Go on from the checkpoint, if there is one.
+    def resume(self) -> bool:
+        """Go on from the checkpoint; False where there is none.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Course(ABC):
         """
         record = load_checkpoint(self.checkpoint)
         if record is None:
-            return
+            return False
         if not isinstance(record, dict) or "strategy" not in record:
             raise StoreError(f"{self.checkpoint}: this is not the checkpoint of a search. Delete it to begin anew.")
         self.strategy.load(record["strategy"])
@@ -130,6 +130,7 @@ class Course(ABC):
                 f"{self.setting.log.path}: it has {len(self.trials)} of the {record['n_ratings']} trials that "
                 f"{self.checkpoint} counts, so lines were lost. Restore the log, or search into another folder."
             )
+        return True
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -209,7 +210,8 @@ class Course(ABC):
 
     def rated(self, trial: Trial, score: float) -> Rated:
         """What the strategy is told of a trial."""
-        return Rated(trial.architecture, score)
+        costs = {"parameters": float(trial.parameters), "multiply_adds": float(trial.multiply_adds)}
+        return Rated(trial.architecture, score, costs)
 
     def note(self) -> str:
         """For the progress bar."""

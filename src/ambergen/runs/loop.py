@@ -25,6 +25,7 @@ from ambergen.runs.config import SHARED, SearchConfig
 from ambergen.runs.course import Course, Setting, recorded_trials
 from ambergen.runs.events import EventLog
 from ambergen.runs.finalists import best_first, winner
+from ambergen.runs.history import read_history
 from ambergen.runs.methods import make_course, searched_space, stand_alone
 from ambergen.runs.records import Finalist, Trial
 from ambergen.settings import differences, plain_data
@@ -86,7 +87,8 @@ def search(
     for split in ("search", "selection"):
         check_measurable(split, len(store.indices(split)), store.positives(split))
     course = make_course(setting)
-    course.resume()
+    if not course.resume() and config.warm_start is not None:
+        course.strategy.learn(read_history(setting, config.warm_start, course.evaluator))
     with progress.task(f"search {number}: {config.method}", total=config.budget.amount) as task:
         course.run(task)
     return _finish(setting, course, progress)

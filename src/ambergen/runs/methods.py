@@ -2,38 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ambergen.datasets.batches import DeviceStore
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SharedWeights
 from ambergen.evaluators.stand_alone import StandAlone
+from ambergen.evaluators.zero_cost import zero_cost_table
+from ambergen.models.summary import child_parameters, multiply_adds
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.course import Course, Setting
 from ambergen.runs.rounds import Rounds
 from ambergen.runs.trainings import Trainings
-from ambergen.spaces.base import SearchSpace
+from ambergen.spaces.base import Candidate, SearchSpace
+from ambergen.spaces.hierarchical import HierarchicalSpace
 from ambergen.spaces.space import Space
+from ambergen.strategies.base import Strategy
+from ambergen.strategies.evolution import AgeingEvolution
+from ambergen.strategies.filters import Feasible, Limit, Prescreened
 from ambergen.strategies.random import RandomStrategy
 from ambergen.strategies.reinforce import ControllerStrategy
+from ambergen.strategies.supernet_evolution import SupernetEvolution
+from ambergen.strategies.tournament import TournamentEvolution
 from ambergen.training.precision import DTYPES
 
 
 def searched_space(space: SearchSpace, config: SearchConfig) -> SearchSpace:
-    """The space that a method searches where the run's is `space`."""
-    return space
+    """The space that a method searches where the run's is `space`.
+
+    The method hierarchical searches cells of cells; from a macro space they take its operations, stages, widths and
+    head.
+    """
+    if config.method != "hierarchical" or not isinstance(space, Space):
+        return space
+    operations = dict.fromkeys((*space.operations, "identity", "separable8"))
+    return HierarchicalSpace(
+        operations=tuple(operations),
+        width=space.width,
+        stages=space.n_stages,
+        pool_first=space.pool_first,
+        head=space.head,
+        hidden=space.hidden,
+        stem_kernel=space.stem_kernel,
+        dropout=space.dropout,
+        head_dropout=space.head_dropout,
+        plugins=space.plugins,
+    )
 
 
 def make_course(setting: Setting) -> Course:
-    """The course of the method that the settings name."""
+    """The course of the method that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        If the method cannot search the space.
+    """
     config, space, seed = setting.config, setting.space, setting.seed
-    if config.method == "enas":
-        strategy = ControllerStrategy(_macro(setting), seed, config.controller)
-        return Rounds(setting, strategy, shared_weights(setting), config.controller.architectures, None)
-    return Trainings(setting, RandomStrategy(space, seed), stand_alone(setting, "search"))
+    against = tuple(config.against)
+    match config.method:
+        case "enas":
+            strategy: Strategy = ControllerStrategy(macro(setting), seed, config.controller)
+            return _shared(setting, strategy, config.controller.architectures)
+        case "oneshot":
+            evolution = replace(config.oneshot.evolution, costs=against)
+            return _shared(setting, SupernetEvolution(macro(setting), seed, evolution), evolution.population)
+        case "nas":
+            strategy = ControllerStrategy(macro(setting), seed, config.nas, repeats=False)
+        case "hierarchical":
+            strategy = TournamentEvolution(space, seed, replace(config.hierarchical, costs=against))
+        case "evolution":
+            strategy = AgeingEvolution(space, seed, replace(config.evolution, costs=against))
+        case "random":
+            strategy = RandomStrategy(space, seed)
+    strategy = _limited(setting, strategy)
+    if config.prescreen.score is not None:
+        strategy = Prescreened(strategy, _score(setting), config.prescreen.ratio, config.prescreen.score)
+    return Trainings(setting, strategy, stand_alone(setting, "search"))
 
 
-def _macro(setting: Setting) -> Space:
+def _shared(setting: Setting, strategy: Strategy, n_asked: int) -> Rounds:
+    phases = setting.config.oneshot if setting.config.method == "oneshot" else None
+    return Rounds(setting, _limited(setting, strategy), shared_weights(setting), n_asked, phases)
+
+
+def _limited(setting: Setting, strategy: Strategy) -> Strategy:
+    """The strategy within the limits that the settings name, if any."""
+    config, store = setting.config, setting.store
+    size = store.n_tracks, store.length, store.alphabet.n_symbols
+    limits = [
+        Limit(name, most, lambda candidate, count=count: count(setting.space, candidate, *size))
+        for name, most, count in (
+            ("max_parameters", config.max_parameters, child_parameters),
+            ("max_multiply_adds", config.max_multiply_adds, multiply_adds),
+        )
+        if most is not None
+    ]
+    return Feasible(strategy, limits) if limits else strategy
+
+
+def _score(setting: Setting) -> Callable[[Sequence[Candidate]], Sequence[float]]:
+    """The pre-screen's score of candidates."""
+    config = setting.config.prescreen
+    name = str(config.score)
+
+    def score(candidates: Sequence[Candidate]) -> Sequence[float]:
+        table = zero_cost_table(setting.space, candidates, setting.store, (name,), setting.seed, config.rows)
+        return table[name].tolist()
+
+    return score
+
+
+def macro(setting: Setting) -> Space:
     """The macro space, which alone has tokens for a controller and a supernet.
 
     Raises
@@ -53,7 +134,7 @@ def _macro(setting: Setting) -> Space:
 def shared_weights(setting: Setting) -> SharedWeights:
     """The supernet of a search, untrained."""
     return SharedWeights(
-        _macro(setting),
+        macro(setting),
         DeviceStore(setting.store, setting.device),
         setting.config.supernet,
         setting.config.objective,

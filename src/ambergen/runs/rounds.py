@@ -10,7 +10,7 @@ from ambergen.cost import Cost
 from ambergen.evaluators.base import Advance, Rating
 from ambergen.evaluators.shared_weights import SharedWeights
 from ambergen.progress import SILENT, Task
-from ambergen.runs.config import Phases
+from ambergen.runs.config import OneShotConfig
 from ambergen.runs.course import Course, Setting
 from ambergen.runs.finalists import best_distinct, best_ratings
 from ambergen.runs.records import Trial
@@ -32,7 +32,7 @@ class Rounds(Course):
     evaluator = "shared"
 
     def __init__(
-        self, setting: Setting, strategy: Strategy, shared: SharedWeights, n_asked: int, phases: Phases | None
+        self, setting: Setting, strategy: Strategy, shared: SharedWeights, n_asked: int, phases: OneShotConfig | None
     ) -> None:
         super().__init__(setting, strategy)
         self.shared, self.n_asked, self.phases = shared, n_asked, phases
@@ -52,8 +52,8 @@ class Rounds(Course):
         if self.phases is None:
             return left <= 0
         if self.setting.config.budget.unit in ("epochs", "steps"):  # these are of the training alone
-            return left <= 0 and self.generations >= self.phases.generations
-        return left <= 0 or self.generations >= self.phases.generations
+            return left <= 0 and self.generations >= self.phases.evolution.rounds
+        return left <= 0 or self.generations >= self.phases.evolution.rounds
 
     def _trains(self) -> bool:
         """Whether this round trains the supernet."""

@@ -144,7 +144,9 @@ class Trainings(Course):
         self.pending = [p for p in self.pending if p != pending]
         self.cost += trial.cost
         self.spent.device_seconds = self.cost.device_seconds
-        if trial.score is not None:
+        if trial.score is None:
+            self.strategy.withdraw([pending.architecture])
+        else:
             self.rungs.report(trial.number, trial.rung, trial.score)
             told = trial.score + trial.rung if self.rungs.top else trial.score
             self.strategy.tell([self.rated(trial, told)])

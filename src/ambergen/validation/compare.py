@@ -15,7 +15,7 @@ from ambergen.errors import RunError, SplitError
 from ambergen.executors.base import Executor, Job, JobResult
 from ambergen.metrics.ranking import defined
 from ambergen.progress import SILENT, Progress
-from ambergen.spaces.space import Space
+from ambergen.spaces.base import SearchSpace
 from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob
 from ambergen.validation.config import CompareConfig
@@ -43,7 +43,7 @@ class Comparison:
 
 def compare(
     store: Store,
-    space: Space,
+    space: SearchSpace,
     winners: Sequence[Winner],
     config: CompareConfig,
     train: TrainConfig,

@@ -17,8 +17,7 @@ from ambergen.errors import ConfigError
 from ambergen.models import danq, deepsea
 from ambergen.models.factory import make_network
 from ambergen.models.summary import child_parameters, multiply_adds, n_parameters
-from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.space import Space
+from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.validation.config import CompareConfig
 
 SCALES = tuple(k / 16 for k in range(1, 17))
@@ -45,7 +44,7 @@ class Winner:
     folders : of its trained models, one a seed; where there is none yet, the model is trained into the usual place
     """
 
-    architecture: Architecture
+    architecture: Candidate
     search: int
     cost: Cost
     folders: tuple[Path, ...] = ()
@@ -76,7 +75,7 @@ class Entrant:
 
 def make_entrants(
     store: Store,
-    space: Space,
+    space: SearchSpace,
     winners: Sequence[Winner],
     config: CompareConfig,
     n_seeds: int,
@@ -118,11 +117,11 @@ def make_entrants(
 class _Maker:
     """Makes entrants for one store."""
 
-    def __init__(self, store: Store, space: Space, n_seeds: int, models: Path) -> None:
+    def __init__(self, store: Store, space: SearchSpace, n_seeds: int, models: Path) -> None:
         self.store, self.space, self.n_seeds, self.models = store, space, n_seeds, models
         self.n_symbols = store.alphabet.n_symbols
 
-    def parameters(self, architecture: Architecture) -> int:
+    def parameters(self, architecture: Candidate) -> int:
         return child_parameters(self.space, architecture, self.store.n_tracks, self.store.length, self.n_symbols)
 
     def folders(self, name: str, n: int) -> tuple[Path, ...]:
@@ -134,12 +133,12 @@ class _Maker:
         folders = winner.folders[: self.n_seeds] + usual[len(winner.folders) :]
         return self._child(winner.architecture, name, "searched", folders, winner.search)
 
-    def sampled(self, architecture: Architecture, group: str, number: int) -> Entrant:
+    def sampled(self, architecture: Candidate, group: str, number: int) -> Entrant:
         folders = self.folders(architecture.id, self.n_seeds)
         return self._child(architecture, f"{group} {number + 1}", group, folders, None)
 
     def _child(
-        self, architecture: Architecture, name: str, group: str, folders: tuple[Path, ...], search: int | None
+        self, architecture: Candidate, name: str, group: str, folders: tuple[Path, ...], search: int | None
     ) -> Entrant:
         return Entrant(
             name,
@@ -204,7 +203,7 @@ def nearest_scale(count: MultiplyAdds, n_tracks: int, length: int, target: float
 # ---- sampled architectures
 
 
-def sample(space: Space, n: int, seed: int) -> list[Architecture]:
+def sample(space: SearchSpace, n: int, seed: int) -> list[Candidate]:
     """`n` distinct architectures, drawn as AMBER-Base draws them; the first ones are the same whatever `n` is.
 
     Raises
@@ -212,7 +211,7 @@ def sample(space: Space, n: int, seed: int) -> list[Architecture]:
     ConfigError
         If the space has no more distinct ones to give.
     """
-    drawn: list[Architecture] = []
+    drawn: list[Candidate] = []
     for number in range(n):
         rng = seeds.generator(seed, "sampled", number)
         candidates = (space.sample(rng) for _ in range(_MOST_DRAWS))
@@ -227,8 +226,8 @@ def sample(space: Space, n: int, seed: int) -> list[Architecture]:
 
 
 def sample_matched(
-    space: Space, n: int, seed: int, target: float, parameters: Callable[[Architecture], int]
-) -> list[Architecture]:
+    space: SearchSpace, n: int, seed: int, target: float, parameters: Callable[[Candidate], int]
+) -> list[Candidate]:
     """`n` distinct sampled architectures whose parameters lie within 20 % of `target`, by rejection.
 
     Raises
@@ -237,7 +236,7 @@ def sample_matched(
         If 2,000 draws do not hold so many.
     """
     rng = seeds.generator(seed, "matched")
-    found: dict[Architecture, None] = {}
+    found: dict[Candidate, None] = {}
     for _ in range(_MOST_DRAWS):
         if len(found) == n:
             break
