@@ -40,11 +40,15 @@ ALONE = [method for method in BUDGETS if method not in ("enas", "oneshot")]
 
 
 def configured(method: str, **changes: Any) -> SearchConfig:
+    supernet = replace(search_config().supernet, warm_up=0.0, fairness="strict", recalibration=2)
     small: dict[str, Any] = {
         "nas": ControllerConfig.preset("nas", architectures=2, hidden=8),
         "evolution": EvolutionConfig(population=3, sample=2),
         "hierarchical": TournamentConfig(initial=2),
-        "oneshot": OneShotConfig(evolution=SupernetEvolutionConfig(4, rounds=3, keep=2, mutants=1, crossovers=1)),
+        "oneshot": OneShotConfig(
+            supernet=supernet,
+            evolution=SupernetEvolutionConfig(4, rounds=3, keep=2, mutants=1, crossovers=1),
+        ),
         **changes,
     }
     return search_config(method, BUDGETS[method], **small)
@@ -127,9 +131,21 @@ def test_oneshot__trains_first_and_then_searches_with_frozen_weights(
     finished: dict[str, tuple[Path, SearchResult]],
 ) -> None:
     steps = events(finished["oneshot"][0], "step")
-    assert [s["loss"] is not None for s in steps] == [True] * 2 + [False] * 3
-    assert [s["trials"] for s in steps] == [0, 0, 4, 8, 12]
-    assert len({s["supernet_steps"] for s in steps[1:]}) == 1
+    assert [s["loss"] is not None for s in steps] == [True] * 3 + [False] * 3
+    assert [s["trials"] for s in steps] == [0, 0, 0, 4, 8, 12]
+    assert len({s["supernet_steps"] for s in steps[2:]}) == 1
+
+
+@pytest.mark.parametrize("method", ["enas", "oneshot"])
+def test_shared_weights__whose_training_has_an_end_end_a_longer_budget(
+    small_store: Store, tmp_path: Path, method: str
+) -> None:
+    config = configured(method, supernet=replace(search_config().supernet, total_steps=7))
+    one = replace(config.oneshot, supernet=replace(config.oneshot.supernet, total_steps=7))
+    run(small_store, tmp_path, replace(config, oneshot=one))
+    steps = events(tmp_path, "step")
+    assert steps[-1]["supernet_steps"] == 7
+    assert steps[-1]["trials"] > 0
 
 
 def test_oneshot__with_a_budget_of_time_trains_for_its_share_of_it(small_store: Store, tmp_path: Path) -> None:

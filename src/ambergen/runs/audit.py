@@ -297,7 +297,7 @@ def _record(
             frame[name].to_numpy(np.float64), truth, log_parameters, k, rng, how.level, how.resamples, how.permutations
         )
         results.append({"score": name, **_plain(found)})
-    supernet = setting.config.supernet
+    supernet = setting.config.shared
     record = {
         "format": 1,
         "search": setting.number,

@@ -38,11 +38,15 @@ class OneShotConfig:
     share : of a budget of time that the training takes; of one in epochs or steps it takes all, and the evolution comes
         on top
     epochs : of training where the budget is one of trials
+    supernet : its training, with strict fairness (FairNAS), and ratings with recalibrated batch norms (SPOS)
     evolution : of the trained supernet
     """
 
     share: float = 0.7
     epochs: float = 30.0
+    supernet: SupernetConfig = field(
+        default_factory=lambda: SupernetConfig(warm_up=0.0, fairness="strict", recalibration=50)
+    )
     evolution: SupernetEvolutionConfig = field(default_factory=SupernetEvolutionConfig)
 
     def __post_init__(self) -> None:
@@ -95,7 +99,7 @@ class SearchConfig:
     max_parameters, max_multiply_adds : limits that every candidate keeps
     against : what is to be small as well; evolutions then seek the front between it and the objective
     warm_start : run directory of an earlier search whose ratings the strategy learns from before it begins
-    controller, supernet : of enas, and the supernet of oneshot
+    controller, supernet : of enas
     nas, evolution, hierarchical, oneshot : the methods of these names
     short_training : of finalists, and of every candidate that is trained alone
     rungs : successive halving among candidates that are trained alone
@@ -149,6 +153,11 @@ class SearchConfig:
                 f"search: the budget is {self.budget}, which counts the training of shared weights, and the method "
                 f"{self.method} has none. Give a time (30min) or a number of candidates (100 trials)."
             )
+
+    @property
+    def shared(self) -> SupernetConfig:
+        """The supernet of the method."""
+        return self.oneshot.supernet if self.method == "oneshot" else self.supernet
 
 
 def _near(value: str, choices: Sequence[str]) -> str:

@@ -91,8 +91,12 @@ def _limited(setting: Setting, strategy: Strategy) -> Strategy:
     """The strategy within the limits that the settings name, if any."""
     config, store = setting.config, setting.store
     size = store.n_tracks, store.length, store.alphabet.n_symbols
+
+    def measure(count: Callable[..., int]) -> Callable[[Candidate], float]:
+        return lambda candidate: count(setting.space, candidate, *size)
+
     limits = [
-        Limit(name, most, lambda candidate, count=count: count(setting.space, candidate, *size))
+        Limit(name, most, measure(count))
         for name, most, count in (
             ("max_parameters", config.max_parameters, child_parameters),
             ("max_multiply_adds", config.max_multiply_adds, multiply_adds),
@@ -136,7 +140,7 @@ def shared_weights(setting: Setting) -> SharedWeights:
     return SharedWeights(
         macro(setting),
         DeviceStore(setting.store, setting.device),
-        setting.config.supernet,
+        setting.config.shared,
         setting.config.objective,
         setting.seed,
         DTYPES[setting.dtype],

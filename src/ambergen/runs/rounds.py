@@ -48,23 +48,28 @@ class Rounds(Course):
             task.note(self.note())
 
     def _over(self) -> bool:
-        left = self.spent.left(self.setting.config.budget)
         if self.phases is None:
-            return left <= 0
-        if self.setting.config.budget.unit in ("epochs", "steps"):  # these are of the training alone
-            return left <= 0 and self.generations >= self.phases.evolution.rounds
-        return left <= 0 or self.generations >= self.phases.evolution.rounds
+            return not self._trains() if self._counts_training else self._left() <= 0
+        bred = self.generations >= self.phases.evolution.rounds
+        return bred and not self._trains() if self._counts_training else bred or self._left() <= 0
 
     def _trains(self) -> bool:
         """Whether this round trains the supernet."""
-        if self.phases is None:
-            return True
-        budget = self.setting.config.budget
-        if budget.unit in ("epochs", "steps"):
-            return self.spent.left(budget) > 0
-        if budget.unit == "trials":
+        if self.shared.steps_left == 0:
+            return False
+        if self.phases is None or self._counts_training:
+            return self._left() > 0
+        if self.setting.config.budget.unit == "trials":
             return self.spent.epochs < self.phases.epochs
-        return self.generations == 0 and self.spent.left(budget) > (1 - self.phases.share) * budget.amount
+        return self.generations == 0 and self._left() > (1 - self.phases.share) * self.setting.config.budget.amount
+
+    @property
+    def _counts_training(self) -> bool:
+        """Whether the budget is an amount of training, which ratings take nothing of."""
+        return self.setting.config.budget.unit in ("epochs", "steps")
+
+    def _left(self) -> float:
+        return self.spent.left(self.setting.config.budget)
 
     def _round(self) -> None:
         """Train shared weights, let the strategy learn from fresh ratings, write it all down."""
