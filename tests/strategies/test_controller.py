@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ambergen.spaces.presets import amber, compact
 from ambergen.spaces.space import Space
-from ambergen.strategies.controller import Controller, Draw
+from ambergen.strategies.controller import Controller, Draw, _categorical
 
 TWO = Space(layers=2, operations=("conv8", "identity"), reduce=())
 THREE = Space(layers=3, operations=("conv8", "max_pool4", "identity"), reduce=())
+LAYERED = Space(layers=3, operations=(("identity", "conv8"), ("max_pool4",), ("conv8", "conv4", "identity")), reduce=())  # type: ignore[arg-type]
 
 
 def controller(space: Space, scale: float = 20.0, hidden: int = 8, **settings: float | None) -> Controller:
@@ -23,10 +24,7 @@ def controller(space: Space, scale: float = 20.0, hidden: int = 8, **settings: f
 
 
 def every_token(space: Space) -> Tensor:
-    choices = []
-    for sources in space.skip_sources:
-        choices += [range(len(space.operations)), *[range(2)] * len(sources)]
-    return torch.tensor(list(product(*choices)))
+    return torch.tensor(list(product(*map(range, space.gene_sizes))))
 
 
 def slow_log_prob(policy: Controller, tokens: list[int]) -> float:
@@ -51,12 +49,12 @@ def slow_log_prob(policy: Controller, tokens: list[int]) -> float:
     h = c = np.zeros(size)
     x, total = w["start"][0], 0.0
     anchors: list[np.ndarray] = []
-    for sources in policy.space.skip_sources:
+    for names, sources in zip(policy.space.choices, policy.space.skip_sources):
         h, c = lstm(x, h, c)
-        p = np.exp(bounded(h @ w["softmax"]))
-        operation = next(remaining)
-        total += float(np.log(p[operation] / p.sum()))
-        x = w["embedding"][operation]
+        p = dict(zip(policy.space.operations, np.exp(bounded(h @ w["softmax"]))))
+        name = names[next(remaining)]
+        total += float(np.log(p[name] / sum(p[n] for n in names)))
+        x = w["embedding"][policy.space.operations.index(name)]
         if sources:
             h, c = lstm(x, h, c)
             chosen = []
@@ -86,7 +84,7 @@ def test_log_prob__equals_a_slow_loop_over_decisions(skips: str, squash: float |
     np.testing.assert_allclose(policy.evaluate(tokens).log_prob.detach().numpy(), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("space", [TWO, THREE], ids=["2x2", "3x3"])
+@pytest.mark.parametrize("space", [TWO, THREE, LAYERED], ids=["2x2", "3x3", "lists by layer"])
 def test_probabilities__of_all_architectures_sum_to_one(space: Space) -> None:
     tokens = every_token(space)
     assert len(tokens) == space.size
@@ -95,16 +93,18 @@ def test_probabilities__of_all_architectures_sum_to_one(space: Space) -> None:
     assert probabilities.max() > 3 * probabilities.min()
 
 
-def test_log_prob__is_the_brute_force_sum_on_a_2x2_space() -> None:
-    policy = controller(TWO)
-    tokens = every_token(TWO)
+@pytest.mark.parametrize("space", [TWO, LAYERED], ids=["2x2", "lists by layer"])
+def test_log_prob__is_the_brute_force_sum_on_a_small_space(space: Space) -> None:
+    policy = controller(space)
+    tokens = every_token(space)
     expected = [slow_log_prob(policy, row) for row in tokens.tolist()]
     np.testing.assert_allclose(policy.evaluate(tokens).log_prob.detach().numpy(), expected, rtol=1e-12)
 
 
-def test_sample__has_the_frequencies_of_the_policy() -> None:
-    policy = controller(THREE)
-    tokens = every_token(THREE)
+@pytest.mark.parametrize("space", [THREE, LAYERED], ids=["3x3", "lists by layer"])
+def test_sample__has_the_frequencies_of_the_policy(space: Space) -> None:
+    policy = controller(space)
+    tokens = every_token(space)
     n = 40_000
     row_of = {tuple(row): k for k, row in enumerate(tokens.tolist())}
     drawn = policy.sample(n, torch.Generator().manual_seed(0)).tokens.tolist()
@@ -115,13 +115,18 @@ def test_sample__has_the_frequencies_of_the_policy() -> None:
     assert chisquare(observed, np.append(expected[frequent], expected[~frequent].sum())).pvalue > 1e-3
 
 
-def test_entropy__averages_to_that_of_the_enumerated_policy() -> None:
-    draw = controller(THREE).evaluate(every_token(THREE))
+@pytest.mark.parametrize("space", [THREE, LAYERED], ids=["3x3", "lists by layer"])
+def test_entropy__averages_to_that_of_the_enumerated_policy(space: Space) -> None:
+    draw = controller(space).evaluate(every_token(space))
     p = draw.log_prob.exp()
     assert (p * draw.entropy).sum().item() == pytest.approx(-(p * draw.log_prob).sum().item(), abs=1e-12)
 
 
-@pytest.mark.parametrize("space", [amber(), compact(), compact(skips="none")], ids=["amber", "compact", "no skips"])
+@pytest.mark.parametrize(
+    "space",
+    [amber(), compact(), compact(skips="none"), LAYERED],
+    ids=["amber", "compact", "no skips", "lists by layer"],
+)
 def test_sample__agrees_with_evaluate(space: Space) -> None:
     policy = controller(space)
     draw = policy.sample(7, torch.Generator().manual_seed(3))
@@ -132,6 +137,26 @@ def test_sample__agrees_with_evaluate(space: Space) -> None:
         torch.testing.assert_close(drawn, judged.detach(), rtol=0, atol=1e-12)
     for row in draw.tokens.tolist():
         assert list(space.encode(space.decode(row))) == row
+
+
+def test_lists_by_layer__bar_every_other_operation_for_good() -> None:
+    policy = controller(LAYERED)
+    draw = policy.evaluate(policy.sample(50, torch.Generator().manual_seed(0)).tokens)
+    for layer, names in enumerate(LAYERED.choices):
+        probability = draw.operation_log_prob[:, layer].exp()
+        outside = [k for k, name in enumerate(LAYERED.operations) if name not in names]
+        assert (probability[:, outside] == 0).all()
+        torch.testing.assert_close(probability.sum(1), torch.ones(50, dtype=torch.float64))
+    (draw.log_prob.sum() + draw.entropy.sum()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in policy.parameters() if p.grad is not None)
+
+
+def test_categorical__never_takes_what_is_barred() -> None:
+    logits = torch.tensor([[-1e9, 0.0, -1e9, 0.0, -1e9]]).expand(4, 5)
+    uniform = torch.tensor([0.0, 0.4999, 0.5, 1 - 2**-24])  # the ends of what torch.rand gives, and the middle
+    assert _categorical(logits, uniform).tolist() == [1, 1, 3, 3]
+    # cumulative sums that end below one
+    assert _categorical(logits, torch.tensor([2.0] * 4)).tolist() == [3] * 4
 
 
 def test_evaluate__of_a_batch_is_that_of_each() -> None:

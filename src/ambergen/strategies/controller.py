@@ -11,13 +11,17 @@ from torch.nn.functional import logsigmoid
 from ambergen.seeds import derive
 from ambergen.spaces.space import Space
 
+# The logit of an operation that a layer cannot be: its probability is 0 exactly, and 0 times it is 0, unlike infinity.
+_NEVER = -1e9
+
 
 @dataclass(frozen=True)
 class Draw:
     """Architectures as tokens, with the distributions from which each decision was taken.
 
     tokens : (n, n_tokens) int64, in the order of `Space.encode`
-    operation_log_prob : (n, layers, n_operations), log-probabilities given the decisions before
+    operation_log_prob : (n, layers, n_operations), log-probabilities given the decisions before, by the place in
+        `Space.operations`; -1e9 or less of an operation that the layer cannot be
     skip_logit : (n, n_skips), q such that a skip connection is chosen with probability sigmoid(2 q)
     log_prob : (n,), log-probability of the whole architecture
     entropy : (n,), nats; sum over decisions of the entropy of each, given the decisions before. Its mean over draws of
@@ -42,7 +46,8 @@ class Controller(nn.Module):
     Layer i takes an LSTM step whose output gives the operation's logits; the operation's embedding is the next input.
     A layer with possible sources takes a second step; its output is compared with the anchors of the sources, and the
     mean-like sum of the chosen anchors, sum / (1 + count), is the next input. The last output of a layer is its
-    anchor. Operation embedding and softmax are shared by all layers; there are no biases.
+    anchor. Operation embedding and softmax are shared by all layers; there are no biases. Where layers have lists of
+    operations of their own, the softmax is over those of the layer.
 
     Parameters
     ----------
@@ -90,6 +95,7 @@ class Controller(nn.Module):
         self._operation_tokens = tokens
         self._skip_tokens = [t for t in range(space.n_tokens) if t not in set(tokens)]
         self._skip_layers = layers
+        self._places = _places(space) if space.layer_operations is not None else None
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Draw:
@@ -121,10 +127,15 @@ class Controller(nn.Module):
         keys: list[Tensor] = []
         operations, operation_logits, bits, skip_logits = [], [], [], []
         at = 0
-        for sources in self.space.skip_sources:
+        for layer, sources in enumerate(self.space.skip_sources):
             output, cell = self._step(value, output, cell)
             logits = self._bounded(output @ self.softmax)
-            operation = guide[:, at] if uniform is None else _categorical(logits, guide[:, at])
+            if self._places is not None:
+                logits = _only(logits, self._places[layer])
+            if uniform is not None:
+                operation = _categorical(logits, guide[:, at])
+            else:
+                operation = guide[:, at] if self._places is None else self._places[layer][guide[:, at]]
             operations.append(operation)
             operation_logits.append(logits)
             value = self.embedding[operation]
@@ -152,7 +163,7 @@ class Controller(nn.Module):
 
     def _draw(self, operation: Tensor, operation_log_prob: Tensor, skip: Tensor, skip_logit: Tensor) -> Draw:
         tokens = operation.new_empty(len(operation), self.space.n_tokens)
-        tokens[:, self._operation_tokens] = operation
+        tokens[:, self._operation_tokens] = operation if self._places is None else _tokens(operation, self._places)
         tokens[:, self._skip_tokens] = skip
         chosen = operation_log_prob.gather(2, operation.unsqueeze(2)).squeeze(2).sum(1)
         log_yes, log_no = logsigmoid(2 * skip_logit), logsigmoid(-2 * skip_logit)
@@ -179,7 +190,26 @@ def _categorical(logits: Tensor, uniform: Tensor) -> Tensor:
     """(n,) choices by inversion of the cumulative distribution."""
     below = torch.softmax(logits, dim=1).cumsum(1) <= uniform.unsqueeze(1)
     # the last cumulative sum may round to less than one
-    return below.sum(1).clamp(max=logits.shape[1] - 1)
+    last = int(torch.nonzero(logits[0] > _NEVER).max()) if len(logits) else 0
+    return below.sum(1).clamp(max=last)
+
+
+def _only(logits: Tensor, places: Tensor) -> Tensor:
+    """Logits with those at other places than `places` set to never."""
+    barred = torch.ones(logits.shape[1], dtype=torch.bool)
+    barred[places] = False
+    return logits.masked_fill(barred, _NEVER)
+
+
+def _places(space: Space) -> list[Tensor]:
+    """For every layer the places in `Space.operations` of the operations that it can be, in the order of its tokens."""
+    return [torch.tensor([space.operations.index(name) for name in names]) for names in space.choices]
+
+
+def _tokens(operation: Tensor, places: list[Tensor]) -> Tensor:
+    """(n, layers), from places in `Space.operations` to places in the list of the layer."""
+    columns = [(operation[:, layer, None] == own).long().argmax(1) for layer, own in enumerate(places)]
+    return torch.stack(columns, dim=1)
 
 
 def _positions(space: Space) -> tuple[list[int], list[int]]:
