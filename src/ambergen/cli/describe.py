@@ -14,6 +14,9 @@ from ambergen.cli.tables import pairs, table
 
 if TYPE_CHECKING:
     from ambergen.spaces.architecture import Architecture
+    from ambergen.spaces.base import Candidate
+    from ambergen.spaces.genotype import Genotype
+    from ambergen.spaces.hierarchical import HierarchicalSpace
     from ambergen.spaces.space import Space
 
 # The published data set of the field: 919 tracks, windows of 1000 base pairs (DeepSEA).
@@ -23,14 +26,14 @@ SAMPLED = 16
 
 @dataclass(frozen=True)
 class Subject:
-    """What is described: a space, and an architecture of it or None.
+    """What is described: a space, and an architecture (of a hierarchical space: a genotype) or None.
 
     n_tracks, length : what the subject itself knows of them; None where it knows nothing
     """
 
     name: str
-    space: Space | None
-    architecture: Architecture | None = None
+    space: Space | HierarchicalSpace | None
+    architecture: Candidate | None = None
     n_tracks: int | None = None
     length: int | None = None
     facts: dict[str, Any] | None = None
@@ -41,7 +44,8 @@ def describe(
         str,
         typer.Argument(
             metavar="SUBJECT",
-            help="A preset (amber, compact), a run file, a saved model's folder, or an architecture's JSON file.",
+            help="A preset (amber, compact, hierarchical), a run file, a saved model's folder, or an architecture's "
+            "JSON file.",
         ),
     ],
     tracks: Annotated[
@@ -52,12 +56,14 @@ def describe(
 ) -> None:
     """Sizes, layers, parameters, multiply-adds and receptive field, with a drawing.
 
-    A search space is layers x operations x skip connections; an architecture is
-    one point of it; tokens are the decisions that name the point.
+    A search space is layers x operations x skip connections, or a cell made of
+    motifs of motifs; an architecture is one point of it; tokens are the decisions
+    that name the point.
 
     Examples:
 
       ambergen describe amber --tracks 919
+      ambergen describe hierarchical
       ambergen describe study/run.yaml
       ambergen describe out/models/3f2a9c01b7/seed0
       ambergen describe compact --tracks 24 --length 600 --json
@@ -121,64 +127,72 @@ def _record(path: Path) -> dict[str, Any]:
 
 
 def _model(folder: Path) -> Subject:
-    from ambergen.spaces.architecture import Architecture
-    from ambergen.spaces.space import Space
-
     record = _record(folder / "model.json")
     spec, n_tracks, length = record.get("spec", {}), len(record.get("tracks", [])), record.get("length")
     facts = {"kind": record.get("kind"), "tracks": record.get("tracks", [])}
     if "space" not in spec:
         return Subject(str(folder), None, None, n_tracks, length, {**facts, "spec": spec})
-    architecture = Architecture.from_json(spec["architecture"])
-    return Subject(str(folder), Space.from_dict(spec["space"]), architecture, n_tracks, length, facts)
+    space = _space(spec["space"])
+    return Subject(str(folder), space, space.read(spec["architecture"]), n_tracks, length, facts)
+
+
+def _space(record: dict[str, Any]) -> Space | HierarchicalSpace:
+    from ambergen.spaces.hierarchical import HierarchicalSpace
+    from ambergen.spaces.reading import space_from_dict
+    from ambergen.spaces.space import Space
+
+    space = space_from_dict(record)
+    assert isinstance(space, Space | HierarchicalSpace)
+    return space
 
 
 def _architecture(path: Path) -> Subject:
     from ambergen.errors import SpaceError
     from ambergen.spaces.architecture import Architecture
+    from ambergen.spaces.genotype import Genotype
     from ambergen.spaces.presets import PRESETS
-    from ambergen.spaces.space import Space
 
     record = _record(path)
-    architecture = Architecture.from_json(record.get("architecture", record))
+    written = record.get("architecture", record)
     if "space" in record:
-        space = Space.from_dict(record["space"])
-        space.check(architecture)
-        return Subject(str(path), space, architecture)
+        space = _space(record["space"])
+        return Subject(str(path), space, space.read(written))
+    hierarchical = isinstance(written, dict) and "levels" in written
+    found = Genotype.from_json(written) if hierarchical else Architecture.from_json(written)
     for make in PRESETS.values():
         try:
-            make().check(architecture)
+            make().check(found)
         except SpaceError:
             continue
-        return Subject(str(path), make(), architecture)
+        return Subject(str(path), make(), found)
+    what = f"a genotype of {len(written['levels'])} levels" if hierarchical else f"{len(written['operations'])} layers"
     raise SpaceError(
-        f"{path}: an architecture of {len(architecture.operations)} layers that lies in none of the spaces "
-        f'{", ".join(PRESETS)}. Put the key "space" beside it, as in a saved model\'s model.json.'
+        f"{path}: an architecture of {what} that lies in none of the spaces {', '.join(PRESETS)}. "
+        'Put the key "space" beside it, as in a saved model\'s model.json.'
     )
 
 
 # ---- figures
 
 
-def describe_space(space: Space, n_tracks: int, length: int) -> dict[str, Any]:
+def describe_space(space: Space | HierarchicalSpace, n_tracks: int, length: int) -> dict[str, Any]:
     """Sizes of a space, and of networks sampled from it."""
     import numpy as np
 
     from ambergen.models.summary import child_parameters, multiply_adds, supernet_parameters
     from ambergen.seeds import generator
+    from ambergen.spaces.space import Space
 
     rng = generator(0, "describe")
     drawn = [space.sample(rng) for _ in range(SAMPLED)]
     parameters = [child_parameters(space, a, n_tracks, length) for a in drawn]
     work = [multiply_adds(space, a, n_tracks, length) for a in drawn]
-    return {
+    record: dict[str, Any] = {
         "space": space.to_dict(),
-        "tokens": space.n_tokens,
+        "tokens": len(space.gene_sizes),
         "architectures": str(space.size),
-        "supernet_parameters": supernet_parameters(space, n_tracks, length),
         "lengths": list(space.lengths(length)),
         "widths": list(space.widths),
-        "skip_connections": space.n_skips,
         "sampled_parameters": {
             "mean": round(float(np.mean(parameters))),
             "low": min(parameters),
@@ -186,9 +200,15 @@ def describe_space(space: Space, n_tracks: int, length: int) -> dict[str, Any]:
         },
         "sampled_multiply_adds": {"mean": round(float(np.mean(work))), "low": min(work), "high": max(work)},
     }
+    if isinstance(space, Space):
+        record["supernet_parameters"] = supernet_parameters(space, n_tracks, length)
+        record["skip_connections"] = space.n_skips
+    return record
 
 
-def describe_architecture(space: Space, architecture: Architecture, n_tracks: int, length: int) -> dict[str, Any]:
+def describe_architecture(
+    space: Space | HierarchicalSpace, architecture: Candidate, n_tracks: int, length: int
+) -> dict[str, Any]:
     """Sizes of one network."""
     from ambergen.models.summary import child_parameters, multiply_adds, receptive_field
 
@@ -217,34 +237,67 @@ def _text(found: Subject, record: dict[str, Any]) -> str:
                     ("parameters", f"{record['parameters']:,}"),
                     ("multiply-adds a window", f"{record['multiply_adds']:,}"),
                     ("receptive field", f"{record['receptive_field']:,} base pairs"),
-                    ("skip connections", found.architecture.n_skips),
+                    _joins(found.architecture),
                 ]
             )
         )
         parts.append(draw(found.space, found.architecture, record["length"]))
-    parts.append("The space:\n" + _space_text(record))
+    parts.append("The space:\n" + _space_text(found.space, record))
     if found.architecture is None:
         parts.append(draw(found.space, None, record["length"]))
     return "\n\n".join(parts)
 
 
-def _space_text(record: dict[str, Any]) -> str:
-    space, size = record["space"], int(record["architectures"])
-    parameters, work = record["sampled_parameters"], record["sampled_multiply_adds"]
+def _joins(architecture: Candidate) -> tuple[str, object]:
+    """How the parts of a network are joined, as a line of figures."""
+    from ambergen.spaces.architecture import Architecture
+    from ambergen.spaces.genotype import Genotype
+
+    if isinstance(architecture, Architecture):
+        return "skip connections", architecture.n_skips
+    assert isinstance(architecture, Genotype)
+    merges = sum(step.operation is None for step in architecture.program)
+    return "a cell", f"{len(architecture.program) - merges} operations, {merges} merges"
+
+
+def _space_text(space: Space | HierarchicalSpace, record: dict[str, Any]) -> str:
+    size = int(record["architectures"])
     return pairs(
         [
-            (
-                "layers x operations",
-                f"{space['layers']} x {len(space['operations'])} ({', '.join(space['operations'])})",
-            ),
-            ("skip connections", f"{record['skip_connections']} possible ({space['skips']})"),
+            *_shape(space),
             ("tokens", record["tokens"]),
             ("architectures", f"{size:,}" if size < 10**9 else f"{_scientific(size)} (exactly {size})"),
-            ("supernet parameters", f"{record['supernet_parameters']:,}"),
-            ("parameters of a network", _spread(parameters)),
-            ("multiply-adds a window", _spread(work)),
+            *(
+                [("supernet parameters", f"{record['supernet_parameters']:,}")]
+                if "supernet_parameters" in record
+                else []
+            ),
+            ("parameters of a network", _spread(record["sampled_parameters"])),
+            ("multiply-adds a window", _spread(record["sampled_multiply_adds"])),
         ]
     )
+
+
+def _shape(space: Space | HierarchicalSpace) -> list[tuple[str, object]]:
+    """What a space is made of, as lines of figures."""
+    from ambergen.spaces.space import Space
+
+    names = ", ".join(space.operations)
+    if not isinstance(space, Space):
+        levels = [
+            (f"level {k}", f"{m} motifs of {n} nodes")
+            for k, (m, n) in enumerate(zip(space.motifs, space.nodes[:-1], strict=True), start=2)
+        ]
+        return [
+            ("operations", f"{len(space.operations)} ({names})"),
+            *levels,
+            ("cell", f"{space.nodes[-1]} nodes, {space.cells} a stage in {space.stages} stages"),
+        ]
+    if space.layer_operations is None:
+        choice = f"{space.layers} x {len(space.operations)} ({names})"
+    else:
+        choice = f"{space.layers} x {' '.join(str(len(own)) for own in space.choices)} ({names})"
+    return [("layers x operations", choice), ("skip connections", f"{space.n_skips} possible ({space.skips})")]
 
 
 def _scientific(number: int) -> str:
@@ -256,14 +309,34 @@ def _spread(figures: dict[str, int]) -> str:
     return f"{figures['mean']:,} on average ({figures['low']:,} to {figures['high']:,} in {SAMPLED} sampled ones)"
 
 
-def draw(space: Space, architecture: Architecture | None, length: int) -> str:
-    """One line a layer from the input to the output; the widths and lengths change where a reduction stands."""
+def draw(space: Space | HierarchicalSpace, architecture: Candidate | None, length: int) -> str:
+    """The network from the input to the output as text."""
+    from ambergen.spaces.architecture import Architecture
+    from ambergen.spaces.genotype import Genotype
+    from ambergen.spaces.space import Space
+
+    if isinstance(space, Space):
+        assert architecture is None or isinstance(architecture, Architecture)
+        return _layers(space, architecture, length)
+    assert architecture is None or isinstance(architecture, Genotype)
+    if architecture is not None:
+        return f"{_stages(space, length)}\n\n{_cell(architecture)}"
+    from ambergen.seeds import generator
+
+    example = space.sample(generator(0, "describe"))
+    return f"{_stages(space, length)}\n\nOne of them, drawn at random ({example.id}):\n\n{_cell(example)}"
+
+
+def _layers(space: Space, architecture: Architecture | None, length: int) -> str:
+    """One line a layer; the widths and lengths change where a reduction stands."""
     lengths, widths = space.lengths(length), space.widths
     rows: list[tuple[object, ...]] = [("stem", f"conv{space.stem_kernel}", widths[0], lengths[0], "")]
     for layer in range(space.layers):
         stage = space.stage(layer)
         if architecture is None:
-            name, sources = f"one of {len(space.operations)}", space.skip_sources[layer]
+            choice = space.choices[layer]
+            name = ", ".join(choice) if space.layer_operations is not None else f"one of {len(choice)}"
+            sources = space.skip_sources[layer]
         else:
             name, sources = architecture.operations[layer], architecture.skips[layer]
         rows.append((layer, name, widths[stage], lengths[stage], " ".join(map(str, sources)) or "-"))
@@ -272,3 +345,43 @@ def draw(space: Space, architecture: Architecture | None, length: int) -> str:
     rows.append(("head", f"{space.head}, dense {space.hidden}", "", "", ""))
     last = "may add" if architecture is None else "adds"
     return table(("layer", "operation", "channels", "positions", f"{last} outputs of layers"), rows, left=(0, 1, 4))
+
+
+def _stages(space: HierarchicalSpace, length: int) -> str:
+    """One line a part of the template around the cells."""
+    widths, lengths = space.widths, space.lengths(length)
+    rows: list[tuple[object, ...]] = [("stem", f"conv{space.stem_kernel}", widths[0], lengths[0])]
+    for stage in range(space.stages):
+        if stage:
+            rows.append(("", "reduce", widths[stage], lengths[stage]))
+        rows += [(f"stage {stage}", "cell", widths[stage], lengths[stage])] * space.cells
+    rows.append(("head", f"{space.head}, dense {space.hidden}", "", ""))
+    return table(("part", "operation", "channels", "positions"), rows, left=(0, 1))
+
+
+def _cell(genotype: Genotype) -> str:
+    """The cell and the motifs that it uses: a line a node, and what comes to it from each node before."""
+    top = len(genotype.levels) - 1
+    parts = [_motif("cell", genotype.cell, top)]
+    used: set[int] = {edge for edge in genotype.cell if isinstance(edge, int)}
+    for level in range(top - 1, -1, -1):
+        below: set[int] = set()
+        for number in sorted(used):
+            motif = genotype.levels[level][number]
+            parts.append(_motif(f"motif {level + 2}.{number}", motif, level))
+            below |= {edge for edge in motif if isinstance(edge, int)}
+        used = below
+    return "\n\n".join(parts)
+
+
+def _motif(name: str, motif: tuple[object, ...], level: int) -> str:
+    from ambergen.spaces.assembly import count_nodes
+
+    held, rows = iter(motif), []
+    n_nodes = count_nodes(len(motif)) or 0
+    for node in range(1, n_nodes):
+        row = [next(held) for _ in range(node)] + [""] * (n_nodes - 1 - node)
+        shown = ["-" if e is None else f"motif {level + 1}.{e}" if isinstance(e, int) else e for e in row]
+        rows.append((node, *shown))
+    columns = (f"{name}: to", *(f"from {i}" for i in range(n_nodes - 1)))
+    return table(columns, rows, left=tuple(range(len(columns))))
