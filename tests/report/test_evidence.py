@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ambergen.errors import InputError, StoreError
-from ambergen.report.evidence import group_events, read_evidence, read_summary
+from ambergen.report.evidence import SearchLog, group_events, last_ratings, read_evidence, read_summary
 from tests.report.conftest import write_audit
 
 
@@ -76,6 +76,17 @@ def test_read_evidence__a_torn_last_line_of_a_history_is_passed_over(tmp_path: P
 def test_group_events__parts_searches() -> None:
     events = [{"event": "trial", "search": 1, "trial": 0}, {"event": "trial", "search": 0, "trial": 0}]
     assert [log.number for log in group_events(events)] == [0, 1]
+
+
+def test_last_ratings__are_those_of_the_highest_rung() -> None:
+    def trial(number: int, score: float | None, rung: int = 0) -> dict[str, object]:
+        return {"trial": number, "score": score, "rung": rung}
+
+    flat = SearchLog(0, trials=[trial(0, 0.5), trial(1, None), trial(2, 0.7)])
+    assert [t["trial"] for t in last_ratings(flat)] == [0, 2]
+    ladder = SearchLog(0, trials=[trial(0, 0.5), trial(1, 0.6), trial(1, 0.8, 1), trial(0, None, 1), trial(2, 0.9)])
+    assert [(t["trial"], t["score"]) for t in last_ratings(ladder)] == [(1, 0.8)]
+    assert last_ratings(SearchLog(0)) == []
 
 
 def test_read_summary__says_what_to_do_without_a_comparison(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from ambergen.report.evidence import Evidence, SearchLog, group_events, read_evidence
 from ambergen.report.figures import (
+    COLOURS,
     audit_figure,
     best_of_n_figure,
     cost_figure,
     curves_figure,
+    front_figure,
     has_policy,
     heat_map_figure,
     models_figure,
@@ -55,6 +57,20 @@ def test_svg__every_reference_has_its_target(evidence: Evidence) -> None:
     svg = rewards_figure(evidence.searches)
     targets = set(re.findall(r'id="([^"]+)"', svg))
     assert set(re.findall(r'href="#([^"]+)"', svg)) | set(re.findall(r"url\(#([^)]+)\)", svg)) <= targets
+
+
+def test_front_figure__shows_those_that_none_beats_in_both() -> None:
+    sizes, scores = [100, 200, 400, 800, 200], [0.6, 0.7, 0.65, 0.8, 0.7]
+    trials = [
+        {"trial": k, "id": str(k), "score": score, "parameters": size, "rung": 0}
+        for k, (size, score) in enumerate(zip(sizes, scores, strict=True))
+    ]
+    log = SearchLog(0, trials=trials, finished={"winner": "3"})
+    svg = front_figure(log, "parameters")
+    assert {"parameters", "reward", "winner", "one candidate"} <= set(words(svg))
+    # Three marks of the front, each drawn by reference: 100, 200 and 800 parameters.
+    assert len(re.findall(rf"fill: {COLOURS['expert'].lower()}", svg)) >= 3
+    assert "winner" not in words(front_figure(SearchLog(0, trials=trials), "parameters"))
 
 
 def test_models_figure__many_sampled_models_share_a_row() -> None:

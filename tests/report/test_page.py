@@ -105,6 +105,18 @@ def test_page__text_from_files_is_escaped(text: str, page: Page) -> None:
     assert "# <script>alert('escaped')</script>" in page.text["provenance"]
 
 
+def test_page__of_candidates_trained_alone_speaks_of_no_shared_weights(simulated_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "alone"
+    shutil.copytree(simulated_run, out)
+    log = (out / "events.jsonl").read_text().replace('"shared"', '"stand-alone"')
+    (out / "events.jsonl").write_text(log.replace('"method": "enas"', '"method": "evolution"'))
+    text = " ".join(write_report(out).read_text(encoding="utf-8").split())
+    assert "Small and good" in text
+    assert "What the population came to prefer" in text
+    assert "with shared weights" not in text
+    assert "Small and good" not in write_report(simulated_run).read_text(encoding="utf-8")
+
+
 def test_page__several_searches_get_a_p_value_and_all_winners(simulate: Callable[..., Path]) -> None:
     run = simulate(searches=2, sampled=14, steps=6, n_tracks=70, seeds=1)
     page = Page(write_report(run).read_text(encoding="utf-8"))

@@ -124,6 +124,13 @@ def group_events(events: Iterable[Record]) -> tuple[SearchLog, ...]:
     return tuple(logs[number] for number in sorted(logs))
 
 
+def last_ratings(log: SearchLog) -> list[Record]:
+    """The last rating of every candidate that has one; with successive halving, of those on the highest rung."""
+    last = {t["trial"]: t for t in log.trials if t.get("score") is not None}
+    top = max((t.get("rung", 0) for t in last.values()), default=0)
+    return [t for t in last.values() if t.get("rung", 0) == top]
+
+
 def _check_directory(run_dir: Path) -> None:
     if not run_dir.is_dir():
         raise InputError(

@@ -18,12 +18,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ambergen.report.drawing import INK, operation_colour, operation_label
-from ambergen.report.evidence import Record, SearchLog
+from ambergen.report.evidence import Record, SearchLog, last_ratings
 from ambergen.report.sentences import METRICS, count_text, duration_text, known
 from ambergen.report.tables import GROUPS, TrackTable, auroc_interval, ordered_models
+from ambergen.strategies.dominance import pareto_front
 
 # Okabe and Ito's colours; groups differ in shape as well, so that grey prints and colour-blind eyes tell them apart.
 COLOURS = {
@@ -325,6 +326,43 @@ def rewards_figure(searches: Sequence[SearchLog]) -> str:
         figure.supxlabel("step of the search", fontsize=8.5)
         grid[0, 0].legend(loc="lower right")
         return _svg(figure, "Reward of every candidate over the steps of the search")
+
+
+def front_figure(log: SearchLog, size: str) -> str:
+    """Score of every candidate against its size, with the front of those that none beats in both.
+
+    Parameters
+    ----------
+    size : parameters or multiply_adds
+    """
+    trials = last_ratings(log)
+    sizes, scores = np.array([t[size] for t in trials], float), np.array([t["score"] for t in trials], float)
+    front = pareto_front(np.stack([scores, -sizes], axis=1))[::-1]
+    chosen = [k for k, t in enumerate(trials) if t["id"] == log.finished.get("winner")]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(
+            sizes, scores, ".", color=COLOURS["sampled"], markersize=8 if len(sizes) < 100 else 4, alpha=0.6,
+            markeredgewidth=0, rasterized=len(sizes) > 400, label="one candidate",
+        )  # fmt: skip
+        axes.plot(
+            sizes[front], scores[front], "o-", color=COLOURS["expert"], markersize=4, drawstyle="steps-post",
+            label="front: none is both smaller and better",
+        )  # fmt: skip
+        if chosen:
+            axes.plot(sizes[chosen], scores[chosen], "*", color=COLOURS["searched"], markersize=12, label="winner")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value)))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: count_text(value)))
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axes.set_xlabel(_SIZES[size])
+        axes.set_ylabel("reward")
+        axes.legend(loc="lower right")
+        return _svg(figure, f"Reward of every candidate against its {_SIZES[size]}")
+
+
+_SIZES = {"parameters": "parameters", "multiply_adds": "multiply-adds a window"}
 
 
 def policy_figure(searches: Sequence[SearchLog]) -> str:

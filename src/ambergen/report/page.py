@@ -69,7 +69,7 @@ from markupsafe import Markup
 from ambergen.atomic import write_text
 from ambergen.errors import SpaceError
 from ambergen.report.drawing import draw_architecture, operation_colour, operation_label
-from ambergen.report.evidence import Evidence, Record, SearchLog, read_evidence
+from ambergen.report.evidence import Evidence, Record, SearchLog, last_ratings, read_evidence
 from ambergen.report.figures import (
     COLOURS,
     MOST_NAMED_MODELS,
@@ -78,6 +78,7 @@ from ambergen.report.figures import (
     best_of_n_figure,
     cost_figure,
     curves_figure,
+    front_figure,
     has_policy,
     heat_map_figure,
     models_figure,
@@ -416,6 +417,10 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
         "rewards": Markup(rewards_figure(searches)) if scored else None,
         "reward_note": f"From the {names_text(splits)} split, which neither trains nor compares models."
         + (" Part of a rise is due to the shared weights, which are trained meanwhile." if shared else ""),
+        "fronts": _fronts(searches),
+        "rated": "with shared weights" if shared else "in the search",
+        "rated_note": "The best distinct candidates, scored again." if shared else "The best candidates.",
+        "habit": "controller" if started.get("method") in ("enas", "nas") else "population",
         "operations": Markup(operations_figure(searches, operations)) if policy else None,
         "heat_map": Markup(heat_map_figure(searches, operations)) if policy else None,
         "policy": Markup(policy_figure(searches)) if policy else None,
@@ -423,7 +428,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
         "even": f"{1 / len(operations):.2f}" if operations else "",
         "highest_entropy": _highest_entropy(space),
         "band": f"; lines are means over {len(searches)} searches, bands their standard deviation" if several else "",
-        "no_policy": "This search has no controller with probabilities to show."
+        "no_policy": "This search has no probabilities of operations to show."
         if any(log.trials for log in searches)
         else "The search has not finished its first step.",
         "finalist_split": names_text(sorted({str(f.get("split", "selection")) for f in finalists})),
@@ -440,6 +445,23 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
             for f in finalists
         ],
     }
+
+
+def _fronts(searches: tuple[SearchLog, ...]) -> list[dict[str, Any]]:
+    """Size and score of all candidates; where weights are shared and still train, scores of different times mislead."""
+    fronts = []
+    for log in searches:
+        frozen = log.started.get("method") != "enas"
+        rated = last_ratings(log)
+        if not frozen or len(rated) < 2 or len({t.get("parameters") for t in rated}) < 2:
+            continue
+        words = f"Search {log.number + 1}: " if len(searches) > 1 else ""
+        words += "Reward of the candidates" + (" on the highest rung" if any(t.get("rung") for t in rated) else "")
+        words += " against their size, from the search split. A network left of and above another is better in both."
+        fronts += [
+            {"svg": Markup(front_figure(log, size)), "caption": words} for size in ("parameters", "multiply_adds")
+        ]
+    return fronts
 
 
 def _audit(evidence: Evidence) -> dict[str, Any] | None:
