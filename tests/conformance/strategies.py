@@ -204,7 +204,7 @@ class StrategyContract:
         assert advance(other, 3) == advance(strategy, 3)
         assert other.summary() == strategy.summary()
 
-    @pytest.mark.parametrize("steps", [1, 2, 7])
+    @pytest.mark.parametrize("steps", [2, 7])
     def test_state__taken_while_trials_are_out_continues_exactly(self, steps: int) -> None:
         strategy, other = self.make(compact(), 1), self.make(compact(), 1)
         pending: list[Candidate] = []

@@ -70,8 +70,7 @@ class SupernetEvolution:
     Notes
     -----
     A candidate that was asked for before is drawn again, unless `repeats`. A constraint is checked before scoring by
-    `ambergen.strategies.filters.Feasible` around this strategy; what it refuses does not take a place in the first
-    round.
+    `ambergen.strategies.filters.Feasible` around this strategy; what it refuses takes no place in a round.
 
     References
     ----------
