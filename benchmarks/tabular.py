@@ -56,7 +56,7 @@ TRACKS = ("coding", "gene_start", "gene_end")
 """Kinds of tracks: those that have enough positives for a score with little noise."""
 WINDOWS = WindowConfig(length=300, bin=200, step=2000, label="any", unlabelled="all")
 SPLIT = SplitConfig(test=("II", "VIII", "XIV"), selection=("V", "IX", "XVI"), search=("IV", "X"))
-TRAIN = TrainConfig(epochs=9, patience=9, batch=64, learning_rate=0.02, precision="float32")
+TRAIN = TrainConfig(epochs=9, patience=9, batch=64, learning_rate=0.01, precision="float32")
 
 
 def space_of(layers: int) -> Space:

@@ -16,7 +16,7 @@ import ambergen
 ROOT = Path(__file__).parents[1]
 HELP = "import sys; sys.argv = ['ambergen', '--help']; from ambergen.cli.main import main; main()"
 VERBS = ["demo", "init", "check", "run", "build", "search", "train"]
-VERBS += ["compare", "report", "status", "describe", "predict"]
+VERBS += ["compare", "compare-methods", "report", "status", "describe", "predict"]
 # Each of these takes a second or more to import.
 HEAVY = ("torch", "pandas", "scipy.stats", "sklearn", "matplotlib", "pyarrow")
 

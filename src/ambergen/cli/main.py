@@ -16,6 +16,7 @@ from ambergen import __version__
 from ambergen.cli.build import build
 from ambergen.cli.check import check
 from ambergen.cli.compare import compare
+from ambergen.cli.compare_methods import compare_methods
 from ambergen.cli.demo import demo
 from ambergen.cli.describe import describe
 from ambergen.cli.failures import reported, show_tracebacks
@@ -39,6 +40,7 @@ COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
     ("One stage", "train", train),
     ("One stage", "compare", compare),
     ("One stage", "report", report),
+    ("One stage", "compare-methods", compare_methods),
     ("Look and use", "status", status),
     ("Look and use", "describe", describe),
     ("Look and use", "predict", predict),

@@ -157,7 +157,12 @@ def _method_runs(method: str, runs: Sequence[Simulated], value: NDArray[np.float
     return MethodRuns(method, tuple(runs), last, value.max() - last, found)
 
 
-def effect(method: NDArray[np.float64], reference: NDArray[np.float64], rng: np.random.Generator) -> Effect:
+def effect(
+    method: NDArray[np.float64],
+    reference: NDArray[np.float64],
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> Effect:
     """How much better a method's searches end than those of the reference.
 
     Parameters
@@ -175,8 +180,8 @@ def effect(method: NDArray[np.float64], reference: NDArray[np.float64], rng: np.
     """
     wins = np.sign(np.subtract.outer(method, reference)) / 2 + 0.5
     n, m = wins.shape
-    a = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
-    b = rng.multinomial(m, np.full(m, 1 / m), size=RESAMPLES) / m
+    a = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    b = rng.multinomial(m, np.full(m, 1 / m), size=resamples) / m
     quantiles = [0.5 - LEVEL / 2, 0.5 + LEVEL / 2]
     superiority = np.quantile(((a @ wins) * b).sum(axis=1), quantiles)
     difference = np.quantile(a @ method - b @ reference, quantiles)
