@@ -144,7 +144,7 @@ def test_search__beats_random_search_at_equal_evaluations() -> None:
 
 def test_costs__make_parents_of_the_ends_of_the_front() -> None:
     values = np.array([[0.9, 5.0], [0.8, 4.0], [0.7, 6.0], [0.6, 1.0], [0.5, 2.0], [0.4, 1.5]])
-    evolution = AgeingEvolution(SPACE, 0, EvolutionConfig(population=6, sample=6, costs=("parameters",)))
+    evolution = AgeingEvolution(SPACE, 0, EvolutionConfig(population=6, sample=6), costs=("parameters",))
     asked = evolution.ask(6)
     evolution.tell([Rated(a, score, {"parameters": cost}) for a, (score, cost) in zip(asked, values.tolist())])
     assert pareto_front(values * [1, -1]).tolist() == [0, 1, 3]

@@ -60,20 +60,20 @@ def make_course(setting: Setting) -> Course:
         If the method cannot search the space.
     """
     config, space, seed = setting.config, setting.space, setting.seed
-    against = tuple(config.against)
     match config.method:
         case "enas":
             strategy: Strategy = ControllerStrategy(macro(setting), seed, config.controller)
             return _shared(setting, strategy, config.controller.architectures)
         case "oneshot":
-            evolution = replace(config.oneshot.evolution, costs=against)
-            return _shared(setting, SupernetEvolution(macro(setting), seed, evolution), evolution.population)
+            evolution = config.oneshot.evolution
+            strategy = SupernetEvolution(macro(setting), seed, evolution, costs=config.against)
+            return _shared(setting, strategy, evolution.population)
         case "nas":
             strategy = ControllerStrategy(macro(setting), seed, config.nas, repeats=False)
         case "hierarchical":
-            strategy = TournamentEvolution(space, seed, replace(config.hierarchical, costs=against))
+            strategy = TournamentEvolution(space, seed, config.hierarchical, costs=config.against)
         case "evolution":
-            strategy = AgeingEvolution(space, seed, replace(config.evolution, costs=against))
+            strategy = AgeingEvolution(space, seed, config.evolution, costs=config.against)
         case "random":
             strategy = RandomStrategy(space, seed)
     strategy = _limited(setting, strategy)

@@ -18,14 +18,11 @@ class EvolutionConfig:
     sample : members that are drawn for a tournament, whose best is the parent
     crossover : share of children that are recombined from two winners instead of mutated from one; Real et al. mutate
         all
-    costs : weighed against the score: parameters, multiply_adds. With any, the parent is of the lowest non-dominated
-        rank in its tournament and, within the rank, where it is least crowded
     """
 
     population: int = 50
     sample: int = 10
     crossover: float = 0.0
-    costs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("population", "sample"):
@@ -65,6 +62,11 @@ class AgeingEvolution(SteadyState):
 
     The age counts from when a rating came back first, as trials that run side by side end in any order.
 
+    Parameters
+    ----------
+    costs : weighed against the score, by their names in `Rated.costs`. With any, the parent is of the lowest
+        non-dominated rank in its tournament and, within the rank, where it is least crowded
+
     Notes
     -----
     The sample is drawn without replacement, and a child that was asked for before is drawn again unless `repeats`; the
@@ -81,17 +83,18 @@ class AgeingEvolution(SteadyState):
         seed: int,
         config: EvolutionConfig = PRESETS["ambergen"],
         repeats: bool = False,
+        costs: tuple[str, ...] = (),
     ) -> None:
         self.config = config
         super().__init__(
             space,
             seed,
             name="ageing evolution",
-            configuration=asdict(config),
+            configuration=asdict(config) | {"costs": list(costs)},
             initial=config.population,
             capacity=config.population,
             contestants=lambda members: config.sample,
             crossover=config.crossover,
-            costs=config.costs,
+            costs=costs,
             repeats=repeats,
         )

@@ -29,7 +29,6 @@ class SupernetEvolutionConfig:
     keep : best candidates of all rounds so far, which are the parents
     mutants, crossovers : of a round; the rest of it is random
     mutation : probability that a gene of a mutant is drawn anew
-    costs : weighed against the score; see `EvolutionConfig`
     """
 
     population: int = 50
@@ -38,7 +37,6 @@ class SupernetEvolutionConfig:
     mutants: int = 25
     crossovers: int = 25
     mutation: float = 0.1
-    costs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("population", "rounds", "keep"):
@@ -83,12 +81,14 @@ class SupernetEvolution:
         seed: int,
         config: SupernetEvolutionConfig = SupernetEvolutionConfig(),
         repeats: bool = False,
+        costs: tuple[str, ...] = (),
     ) -> None:
         self.space = space
         self.seed = seed
         self.config = config
         self.repeats = repeats
-        self.population = Population(space, costs=config.costs)
+        self.costs = costs
+        self.population = Population(space, costs=costs)
         self._draws = 0
         self._proposals = 0
         self._phase = derive(seed, "phase") / 2**63
@@ -166,7 +166,7 @@ class SupernetEvolution:
             "strategy": "supernet evolution",
             "space": self.space.to_dict(),
             "seed": self.seed,
-            "configuration": asdict(self.config),
+            "configuration": asdict(self.config) | {"costs": list(self.costs)},
             "repeats": self.repeats,
         }
 

@@ -16,13 +16,11 @@ class TournamentConfig:
     initial : random candidates that come first
     share : of the members that take part in a tournament, at least two of them
     ageing : whether only the youngest `initial` members stay; published: all stay
-    costs : weighed against the score; see `EvolutionConfig`
     """
 
     initial: int = 200
     share: float = 0.05
     ageing: bool = False
-    costs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.initial < 1:
@@ -33,6 +31,10 @@ class TournamentConfig:
 
 class TournamentEvolution(SteadyState):
     """The best of a share of all members is mutated once, and its child joins them.
+
+    Parameters
+    ----------
+    costs : weighed against the score; see `ambergen.strategies.evolution.AgeingEvolution`
 
     References
     ----------
@@ -45,16 +47,17 @@ class TournamentEvolution(SteadyState):
         seed: int,
         config: TournamentConfig = TournamentConfig(),
         repeats: bool = False,
+        costs: tuple[str, ...] = (),
     ) -> None:
         self.config = config
         super().__init__(
             space,
             seed,
             name="tournament evolution",
-            configuration=asdict(config),
+            configuration=asdict(config) | {"costs": list(costs)},
             initial=config.initial,
             capacity=config.initial if config.ageing else None,
             contestants=lambda members: max(2, round(config.share * members)),
-            costs=config.costs,
+            costs=costs,
             repeats=repeats,
         )
