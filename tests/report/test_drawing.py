@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ambergen.errors import SpaceError
-from ambergen.report.drawing import PALETTE, draw_architecture, operation_colour, operation_label
+from ambergen.report.drawing import PALETTE, draw_architecture, operation_colour, operation_label, operation_names
 from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.presets import amber, compact
+from ambergen.spaces.genotype import Genotype
+from ambergen.spaces.presets import amber, compact, hierarchical
 from ambergen.spaces.space import Space
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -63,6 +64,57 @@ def test_draw_architecture__parts_stay_inside_the_picture() -> None:
 def test_draw_architecture__refuses_an_architecture_of_another_space() -> None:
     with pytest.raises(SpaceError, match="12 layers; this space has 6"):
         draw(compact(), amber().sample(np.random.default_rng(0)))
+
+
+def test_draw_architecture__a_genotype_has_its_cell_and_the_motifs_that_it_uses() -> None:
+    space = hierarchical(motifs=(4,), nodes=(3, 4), cells=2)
+    genotype = Genotype(
+        (
+            (("conv8", None, "separable8"), ("identity",) * 3, ("max_pool4", None, None), (None,) * 3),
+            ((0, 2, 1, None, 0, 1),),
+        )
+    )
+    root = ElementTree.fromstring(draw_architecture(genotype.to_dict(), space.to_dict(), 1000, 919))
+    assert sorted(arcs(root)) == sorted(
+        [
+            "the cell, node 0 to node 1: motif 2.0",
+            "the cell, node 0 to node 2: motif 2.2, on no path",  # the motif has none from its first node to its last
+            "the cell, node 1 to node 2: motif 2.1",
+            "the cell, node 1 to node 3: motif 2.0",
+            "the cell, node 2 to node 3: motif 2.1",
+            "motif 2.0, node 0 to node 1: convolution 8",
+            "motif 2.0, node 1 to node 2: separable convolution 8",
+            "motif 2.2, node 0 to node 1: max pooling 4, on no path",
+            *(f"motif 2.1, node {i} to node {j}: identity" for i, j in ((0, 1), (0, 2), (1, 2))),
+        ]
+    )
+    shown = texts(root)
+    assert shown.count("cell") == 6
+    assert "motif 2.3" not in shown
+    assert {"32 × 1,000", "64 × 250", "128 × 63", "919 tracks", "separable convolution 8"} <= set(shown)
+    assert genotype.id in (root.find(f"{SVG}title").text or "")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_draw_architecture__a_genotype_stays_inside_the_picture(seed: int) -> None:
+    space = hierarchical(nodes=(2 + seed, 7 - seed), motifs=(1 + 2 * seed,))
+    genotype = space.sample(np.random.default_rng(seed))
+    root = ElementTree.fromstring(draw_architecture(genotype.to_dict(), space.to_dict(), 500))
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    for box in root.iter(f"{SVG}rect"):
+        assert 0 <= float(box.attrib["x"]) <= float(box.attrib["x"]) + float(box.attrib["width"]) <= width
+        assert 0 <= float(box.attrib["y"]) <= float(box.attrib["y"]) + float(box.attrib["height"]) <= height
+    for node in root.iter(f"{SVG}circle"):
+        assert 8 <= float(node.attrib["cx"]) <= width - 8
+        assert 8 <= float(node.attrib["cy"]) <= height - 8
+
+
+def test_operation_names__of_lists_by_layer_are_all_of_theirs_once() -> None:
+    assert operation_names(amber().to_dict()) == list(amber().operations)
+    assert operation_names({"operations": [["conv4", "identity"], ["conv8", "identity"]]}) == [
+        "conv4", "identity", "conv8",
+    ]  # fmt: skip
+    assert operation_names({}) == []
 
 
 def test_operation_colour__published_operations_differ_and_others_have_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ambergen.spaces.assembly import Step, _ordered, assemble, count_nodes, edges
+from ambergen.spaces.assembly import Step, _ordered, assemble, count_nodes, edges, live_edges
 from ambergen.spaces.genotype import Genotype
 from ambergen.spaces.hierarchical import HierarchicalSpace
 
@@ -137,3 +137,21 @@ def test_edges__are_as_many_as_pairs() -> None:
 
 def test_assemble__takes_a_cell_of_operations_alone() -> None:
     assert assemble(((("conv4", None, "identity"),),)) == (Step("conv4", (0,)),)
+
+
+@pytest.mark.parametrize("space", [SMALL, HierarchicalSpace(motifs=(3, 2), nodes=(3, 3, 4))])
+def test_live_edges__are_those_whose_loss_changes_the_cell(space: HierarchicalSpace) -> None:
+    rng, seen = np.random.default_rng(0), set()
+    for _ in range(25):
+        genotype = space.from_genes([int(rng.integers(n)) for n in space.gene_sizes])
+        alive = live_edges(genotype.levels, len(genotype.levels) - 1, genotype.cell)
+        for place, edge in enumerate(genotype.cell):
+            without = (*genotype.cell[:place], None, *genotype.cell[place + 1 :])
+            changed = assemble((*genotype.levels[:-1], (without,))) != genotype.program
+            # an empty program is the identity, with a path or without one
+            if edge is not None and genotype.program:
+                assert alive[place] == changed
+                seen.add(changed)
+            if edge is None:
+                assert not alive[place]
+    assert seen == {True, False}

@@ -80,6 +80,23 @@ def _run(levels: Levels, level: int, motif: Motif, source: int, values: list[Ste
     return nodes[-1]
 
 
+def live_edges(levels: Levels, level: int, motif: Motif) -> tuple[bool, ...]:
+    """For every edge of a motif of a level (0 for level 2) whether it is on a path from the first node to the last."""
+    pairs = list(edges(count_nodes(len(motif)) or 0))
+    brings = [
+        any(live_edges(levels, level - 1, levels[level - 1][edge])) if isinstance(edge, int) else edge is not None
+        for edge in motif
+    ]
+    from_first, to_last = {0}, {pairs[-1][1]}
+    for (i, j), some in zip(pairs, brings, strict=True):
+        if some and i in from_first:
+            from_first.add(j)
+    for (i, j), some in zip(reversed(pairs), reversed(brings), strict=True):
+        if some and j in to_last:
+            to_last.add(i)
+    return tuple(some and i in from_first and j in to_last for (i, j), some in zip(pairs, brings, strict=True))
+
+
 def _append(values: list[Step], step: Step) -> int:
     values.append(step)
     return len(values) - 1

@@ -41,7 +41,11 @@ def hierarchical(width: int = 32, **overrides: Any) -> HierarchicalSpace:
     return HierarchicalSpace.from_dict({"width": width, **overrides})
 
 
-PRESETS = {"amber": amber, "compact": compact, "hierarchical": hierarchical}
+PRESETS: dict[str, Callable[..., Space | HierarchicalSpace]] = {
+    "amber": amber,
+    "compact": compact,
+    "hierarchical": hierarchical,
+}
 
 
 def preset(name: str, **overrides: Any) -> Space | HierarchicalSpace:
