@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _lock = threading.Lock()
@@ -17,10 +17,13 @@ def thread_variables(threads: int) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The variables of this process, and so of one started meanwhile, for the length of a `with` block."""
+def environment(variables: Mapping[str, str], restored: Collection[str] = ()) -> Iterator[None]:
+    """The variables of this process, and so of one started meanwhile, for the length of a `with` block.
+
+    restored : names of others that become what they were, whatever happens to them in the block
+    """
     with _lock:
-        before = {name: os.environ.get(name) for name in variables}
+        before = {name: os.environ.get(name) for name in (*variables, *restored)}
         os.environ.update(variables)
         try:
             yield
