@@ -11,6 +11,7 @@ from ambergen.datasets.config import GenomeSource, SplitConfig, TableSource
 from ambergen.datasets.demo import demo_paths
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SupernetConfig
+from ambergen.spaces import operations
 from ambergen.spaces.presets import hierarchical
 from ambergen.strategies.reinforce import ControllerConfig
 
@@ -166,6 +167,23 @@ def test_load__reads_operations_of_every_layer(tmp_path: Path) -> None:
     again = tmp_path / "again"
     again.mkdir()
     assert load_run(write(again, run.to_yaml())).space == run.space
+
+
+@pytest.mark.parametrize("plugins", ["mine.py", "[mine.py]"])
+def test_load__imports_a_plugin_beside_the_run_file(
+    tmp_path: Path, plugins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_OWN", {})
+    code = "from ambergen.spaces.operations import register_operation as r\nr('block_of_mine', lambda c, n: None)\n"
+    (tmp_path / "mine.py").write_text(code)
+    text = GENOME + f"space: {{layers: 2, reduce: [], operations: [block_of_mine, conv8], plugins: {plugins}}}\n"
+    run = load_run(write(tmp_path, text))
+    assert run.space.operations == ("block_of_mine", "conv8")
+    assert run.space.plugins == (str(tmp_path / "mine.py"),)
+    assert load_run(write(tmp_path, run.to_yaml())).space == run.space
+    message = refused(tmp_path, GENOME + "space: {operations: [block_of_yours], plugins: [absent.py]}\n")
+    assert "line 6, space.plugins: space: plugins: there is no file" in message
+    assert str(tmp_path / "absent.py") in message
 
 
 @pytest.mark.parametrize("method", ["enas", "nas", "oneshot"])

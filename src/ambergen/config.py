@@ -225,6 +225,11 @@ def _resolve_paths(document: Document) -> None:
     document.tree.setdefault("out", "out")
     for key in _PATHS:
         _resolve(document, key)
+    plugins = document.get("space", "plugins")
+    names = enumerate(plugins) if isinstance(plugins, list) else [(None, plugins)]
+    for place, name in names:
+        if isinstance(name, str) and name.endswith(".py"):
+            _resolve(document, ("space", "plugins") if place is None else ("space", "plugins", place))
     tracks = document.get("data", "tracks")
     for n, track in enumerate(tracks if isinstance(tracks, list) else ()):
         if isinstance(track, str):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ambergen.report.drawing import operation_label
 from ambergen.report.evidence import Evidence, SearchLog, group_events, read_evidence
 from ambergen.report.figures import (
     COLOURS,
@@ -19,6 +20,7 @@ from ambergen.report.figures import (
     has_policy,
     heat_map_figure,
     models_figure,
+    operations_figure,
     policy_figure,
     rewards_figure,
     tracks_figure,
@@ -123,6 +125,15 @@ def test_heat_map__shows_what_is_preferred_in_the_end(evidence: Evidence) -> Non
     last = np.array([s["operation_probability"] for s in evidence.searches[0].steps[-3:]]).mean(0)
     cells = [w for w in words(heat_map_figure(evidence.searches, NAMES)) if w.startswith(".")]
     assert cells == [f"{v:.2f}".lstrip("0") for v in last.ravel()]
+
+
+def test_figures__leave_out_what_a_layer_cannot_be(evidence: Evidence) -> None:
+    table = np.array(evidence.searches[0].steps[-1]["operation_probability"])
+    choices = [NAMES[: 2 + layer % 2] for layer in range(len(table))]
+    cells = [w for w in words(heat_map_figure(evidence.searches, NAMES, choices)) if w.startswith(".")]
+    assert len(cells) == sum(map(len, choices)) < table.size
+    shown = words(operations_figure(evidence.searches, NAMES, choices))
+    assert {operation_label(name) for name in NAMES} <= set(shown)  # the legend has all
 
 
 def test_policy__is_missing_where_the_method_has_none() -> None:

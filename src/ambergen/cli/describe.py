@@ -158,13 +158,14 @@ def _architecture(path: Path) -> Subject:
         space = _space(record["space"])
         return Subject(str(path), space, space.read(written))
     hierarchical = isinstance(written, dict) and "levels" in written
-    found = Genotype.from_json(written) if hierarchical else Architecture.from_json(written)
+    Genotype.from_json(written) if hierarchical else Architecture.from_json(written)  # refuses what is neither
     for make in PRESETS.values():
+        space = make()
         try:
-            make().check(found)
+            found = space.read(written)
         except SpaceError:
             continue
-        return Subject(str(path), make(), found)
+        return Subject(str(path), space, found)
     what = f"a genotype of {len(written['levels'])} levels" if hierarchical else f"{len(written['operations'])} layers"
     raise SpaceError(
         f"{path}: an architecture of {what} that lies in none of the spaces {', '.join(PRESETS)}. "

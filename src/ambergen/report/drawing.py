@@ -77,6 +77,12 @@ def operation_names(space: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for names in given for name in ([names] if isinstance(names, str) else names)))
 
 
+def layer_choices(space: dict[str, Any]) -> list[list[str]]:
+    """One list of operations a layer, where a space has such; as `Space.to_dict` gives it. Empty where it has one."""
+    given = space.get("operations") or []
+    return [] if all(isinstance(names, str) for names in given) else given
+
+
 def draw_architecture(
     architecture: dict[str, Any], space: dict[str, Any], length: int, n_tracks: int | None = None
 ) -> str:

@@ -388,8 +388,13 @@ def policy_figure(searches: Sequence[SearchLog]) -> str:
         return _svg(figure, "Entropy of the policy and share of skip connections over the search")
 
 
-def operations_figure(searches: Sequence[SearchLog], operations: Sequence[str]) -> str:
-    """Probability of every operation over the steps, a panel a layer; mean and standard deviation over searches."""
+def operations_figure(
+    searches: Sequence[SearchLog], operations: Sequence[str], choices: Sequence[Sequence[str]] = ()
+) -> str:
+    """Probability of every operation over the steps, a panel a layer; mean and standard deviation over searches.
+
+    choices : what each layer can be, where that is not the same for all
+    """
     steps, stack = _probabilities(searches)
     n_layers, n_operations = stack.shape[2], stack.shape[3]
     columns = 3 if n_layers > 4 else 2
@@ -404,11 +409,18 @@ def operations_figure(searches: Sequence[SearchLog], operations: Sequence[str]) 
                 continue
             for k in range(n_operations):
                 colour = operation_colour(operations[k], list(operations))
+                # An operation that the layer cannot be has an empty line, for the legend.
+                shown = not choices or operations[k] in choices[layer]
+                if not shown:
+                    axes.plot([], [], color=colour, linewidth=1.3, label=operation_label(operations[k]))
+                    continue
                 axes.plot(steps, mean[:, layer, k], color=colour, linewidth=1.3, label=operation_label(operations[k]))
                 if len(stack) > 1:
                     low, high = mean[:, layer, k] - sd[:, layer, k], mean[:, layer, k] + sd[:, layer, k]
                     axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
-            axes.axhline(1 / n_operations, color=INK, linewidth=0.7, linestyle=":")
+            axes.axhline(
+                1 / (len(choices[layer]) if choices else n_operations), color=INK, linewidth=0.7, linestyle=":"
+            )
             axes.set_title(f"layer {layer + 1}")
             if layer + columns >= n_layers:
                 axes.tick_params(labelbottom=True)
@@ -422,20 +434,28 @@ def operations_figure(searches: Sequence[SearchLog], operations: Sequence[str]) 
         return _svg(figure, "Probability of every operation by layer over the search")
 
 
-def heat_map_figure(searches: Sequence[SearchLog], operations: Sequence[str]) -> str:
-    """What the controller prefers in the end, layer by operation; an even choice is white."""
+def heat_map_figure(
+    searches: Sequence[SearchLog], operations: Sequence[str], choices: Sequence[Sequence[str]] = ()
+) -> str:
+    """What the controller prefers in the end, layer by operation; an even choice is white.
+
+    choices : what each layer can be, where that is not the same for all
+    """
     _, stack = _probabilities(searches)
     recent = max(1, stack.shape[1] // 10)
     final = stack[:, -recent:].mean((0, 1))
-    even = 1 / final.shape[1]
+    possible = np.array([[not choices or o in choices[layer] for o in operations] for layer in range(len(final))])
+    times_even = np.where(possible, final * possible.sum(1, keepdims=True), np.nan)
     ramp = LinearSegmentedColormap.from_list("preference", ["#2c6aa0", "#ffffff", "#c2570c"])
     with matplotlib.rc_context(_STYLE):
         figure, axes = _figure(0.27 * len(final) + 1.25)
-        top = max(float(final.max()), 2 * even)
-        axes.imshow(final, aspect="auto", cmap=ramp, norm=TwoSlopeNorm(even, 0, top))
+        top = max(float(np.nanmax(times_even)), 2.0)
+        axes.imshow(np.ma.masked_invalid(times_even), aspect="auto", cmap=ramp, norm=TwoSlopeNorm(1, 0, top))
         for layer, row in enumerate(final):
             for k, value in enumerate(row):
-                dark = value > even + 0.6 * (top - even) or value < 0.25 * even
+                if not possible[layer, k]:
+                    continue
+                dark = times_even[layer, k] > 1 + 0.6 * (top - 1) or times_even[layer, k] < 0.25
                 axes.text(
                     k,
                     layer,

@@ -68,7 +68,13 @@ from markupsafe import Markup
 
 from ambergen.atomic import write_text
 from ambergen.errors import SpaceError
-from ambergen.report.drawing import draw_architecture, operation_colour, operation_label
+from ambergen.report.drawing import (
+    draw_architecture,
+    layer_choices,
+    operation_colour,
+    operation_label,
+    operation_names,
+)
 from ambergen.report.evidence import Evidence, Record, SearchLog, last_ratings, read_evidence
 from ambergen.report.figures import (
     COLOURS,
@@ -115,6 +121,7 @@ from ambergen.report.tables import (
     ordered_models,
     track_table,
 )
+from ambergen.spaces.reading import space_from_dict
 from ambergen.spaces.space import Space
 
 CONTENTS = (
@@ -396,7 +403,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
         return None
     started = searches[0].started
     space = started.get("space") or {}
-    operations = list(space.get("operations") or [])
+    operations, choices = operation_names(space), layer_choices(space)
     several = len(searches) > 1
     sentences = [" ".join(search_sentences(log)) for log in searches]
     policy = has_policy(searches)
@@ -421,11 +428,11 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
         "rated": "with shared weights" if shared else "in the search",
         "rated_note": "The best distinct candidates, scored again." if shared else "The best candidates.",
         "habit": "controller" if started.get("method") in ("enas", "nas") else "population",
-        "operations": Markup(operations_figure(searches, operations)) if policy else None,
-        "heat_map": Markup(heat_map_figure(searches, operations)) if policy else None,
+        "operations": Markup(operations_figure(searches, operations, choices)) if policy else None,
+        "heat_map": Markup(heat_map_figure(searches, operations, choices)) if policy else None,
         "policy": Markup(policy_figure(searches)) if policy else None,
         "legend": [_key(o, operations) for o in operations],
-        "even": f"{1 / len(operations):.2f}" if operations else "",
+        "even": f" of {1 / len(operations):.2f}" if operations and not choices else "",
         "highest_entropy": _highest_entropy(space),
         "band": f"; lines are means over {len(searches)} searches, bands their standard deviation" if several else "",
         "no_policy": "This search has no probabilities of operations to show."
@@ -510,10 +517,12 @@ def _key(name: str, operations: list[str]) -> dict[str, str]:
 def _highest_entropy(record: Record) -> str:
     """Of a policy to which every architecture is as likely as any other."""
     try:
-        space = Space.from_dict(record)
+        space = space_from_dict(record)
     except SpaceError:
         return ""
-    nats = space.layers * math.log(len(space.operations)) + space.n_skips * math.log(2)
+    if not isinstance(space, Space):
+        return ""
+    nats = sum(math.log(len(names)) for names in space.choices) + space.n_skips * math.log(2)
     return f", at most {nats:.1f}, where every network is as likely"
 
 
@@ -532,11 +541,19 @@ def _about_search(searches: tuple[SearchLog, ...]) -> str:
     )
     sentences = [words + "."]
     space = started.get("space") or {}
-    if space.get("layers") and started.get("architectures"):
-        sentences.append(
-            f"The space has {space['layers']} layers with a choice of {len(space.get('operations', []))} operations "
-            f"and {power_text(str(started['architectures']))} networks in all."
-        )
+    if started.get("architectures"):
+        size = power_text(str(started["architectures"]))
+        if space.get("layers"):
+            sizes = [len(names) for names in layer_choices(space) or [operation_names(space)]]
+            choice = str(max(sizes)) if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+            sentences.append(
+                f"The space has {space['layers']} layers with a choice of {choice} operations and {size} networks in "
+                "all."
+            )
+        elif space.get("kind") == "hierarchical":
+            sentences.append(
+                f"The space is hierarchical, with {len(operation_names(space))} operations and {size} cells in all."
+            )
     if started.get("supernet_parameters"):
         sentences.append(f"Candidates share {count_text(started['supernet_parameters'])} weights.")
     unfinished = [log.number + 1 for log in searches if not log.finished]
