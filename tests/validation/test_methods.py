@@ -18,14 +18,8 @@ from ambergen.evaluators.stand_alone import StandAlone, StandAloneConfig
 from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.comparison import best_of
 from ambergen.report.methods_page import write_methods_page
-from ambergen.validation.methods import (
-    METHODS,
-    MethodsConfig,
-    Setup,
-    anytime,
-    at_costs,
-    compare_methods,
-)
+from ambergen.validation.method_records import METHODS, MethodsConfig, Setup, anytime, at_costs
+from ambergen.validation.methods import compare_methods
 from tests.simulated import SPACE, TRAIN, search_config
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ambergen.budgets import Budget
     from ambergen.config import Run
     from ambergen.progress import Progress
-    from ambergen.validation.methods import MethodsConfig
+    from ambergen.validation.method_records import MethodsConfig
 
 
 def compare_methods(
@@ -133,7 +133,7 @@ def _on_data(
     from ambergen.budgets import Budget
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.config import load_run
-    from ambergen.validation.methods import METHODS, MethodsConfig
+    from ambergen.validation.method_records import METHODS, MethodsConfig
 
     run = load_run(run_file, overrides or ())
     limit = run.search.budget if budget is None else Budget.parse(budget)
@@ -154,7 +154,8 @@ def _compared(run: Run, config: MethodsConfig, progress: Progress) -> dict[str, 
     from ambergen.pipeline import n_workers
     from ambergen.report.methods_page import write_methods_page
     from ambergen.stages import alone
-    from ambergen.validation.methods import Setup, compare_methods
+    from ambergen.validation.method_records import Setup
+    from ambergen.validation.methods import compare_methods
 
     with alone(run.out), make_executor(run.execute.engine, n_workers(run)) as executor:
         store = build(run.data, run.out / "store", run.search.seed, progress)
