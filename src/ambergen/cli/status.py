@@ -60,7 +60,7 @@ def _search(log: SearchLog) -> dict[str, Any]:
     best = max(scored, key=lambda t: t["score"], default=None)
     last = log.steps[-1] if log.steps else {}
     used = (log.finished or last).get("cost", {}).get("device_seconds", 0.0)
-    pace = {"seconds": last.get("cost", {}).get("wall_seconds", used)}
+    pace = {"seconds": last.get("cost", {}).get("wall_seconds", used), "device_seconds": used}
     done = {"epochs": last.get("epochs", 0.0), "steps": last.get("supernet_steps", 0), "trials": len(log.trials)}
     return {
         "search": log.number,
