@@ -23,6 +23,19 @@ SPACES = {
     "no skips": Space(layers=5, width=4, reduce=(1, 3), hidden=6, skips="none"),
     "pool first": Space(layers=5, width=4, reduce=(1, 3), hidden=6, pool_first=True),
     "average": Space(layers=5, width=4, reduce=(1, 3), hidden=6, head="gap"),
+    "lists by layer": Space(
+        layers=5,
+        width=4,
+        reduce=(1, 3),
+        hidden=6,
+        layer_operations=(
+            ("conv8", "identity"),
+            ("max_pool4",),
+            ("conv4", "conv8_d10", "avg_pool4"),
+            ("identity",),
+            ("conv4", "conv8"),
+        ),
+    ),
     "one stage": Space(layers=3, width=4, reduce=(), hidden=6),
 }
 
@@ -57,7 +70,7 @@ def windows(n: int, length: int = LENGTH, dtype: torch.dtype = torch.float64, se
 @st.composite
 def architectures(draw: st.DrawFn, space: Space = SMALL) -> Architecture:
     """Any architecture of a space, with few or many skip connections."""
-    operations = tuple(draw(st.sampled_from(space.operations)) for _ in range(space.layers))
+    operations = tuple(draw(st.sampled_from(names)) for names in space.choices)
     skips = tuple(
         tuple(sorted(draw(st.sets(st.sampled_from(sources))))) if sources else () for sources in space.skip_sources
     )
