@@ -30,6 +30,12 @@ class Cost:
             max(self.peak_memory, other.peak_memory),
         )
 
+    def less(self, part: Cost) -> Cost:
+        """What is left without a part of it that is counted elsewhere."""
+        return Cost(
+            max(0.0, self.device_seconds - part.device_seconds), max(0, self.windows - part.windows), self.peak_memory
+        )
+
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
 

@@ -49,7 +49,7 @@ def splits_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_rate__is_the_score_of_a_training_from_scratch(small_store: Store, executor: InlineExecutor) -> None:
-    ratings = make(small_store, executor).rate(DRAWN[:2], TASK)
+    ratings = list(make(small_store, executor).completed(DRAWN[:2], TASK))
     for architecture, rating in zip(DRAWN, ratings):
         spec = {"space": SPACE.to_dict(), "architecture": architecture.to_dict()}
         job = TrainingJob(
@@ -64,19 +64,19 @@ def test_rate__is_the_score_of_a_training_from_scratch(small_store: Store, execu
 def test_rate__of_trials_never_looks_at_selection_and_test(
     small_store: Store, executor: InlineExecutor, splits_read: list[str]
 ) -> None:
-    make(small_store, executor).rate(DRAWN[:1], TASK)
+    list(make(small_store, executor).completed(DRAWN[:1], TASK))
     assert set(splits_read) == {"train", "search"}
 
 
 def test_rate__of_finalists_is_on_the_selection_split(
     small_store: Store, executor: InlineExecutor, splits_read: list[str]
 ) -> None:
-    make(small_store, executor, split="selection").rate(DRAWN[:1], TASK)
+    list(make(small_store, executor, split="selection").completed(DRAWN[:1], TASK))
     assert set(splits_read) == {"train", "selection"}
 
 
 def test_rate__a_training_that_fails_is_a_rating_with_its_reason(small_store: Store, executor: InlineExecutor) -> None:
-    first, second, third = make(small_store, executor).rate([DRAWN[0], OUTSIDE, DRAWN[1]], TASK)
+    first, second, third = list(make(small_store, executor).completed([DRAWN[0], OUTSIDE, DRAWN[1]], TASK))
     assert second.score is None
     assert second.reason is not None
     assert second.reason.startswith("SpaceError: ")
@@ -87,7 +87,7 @@ def test_rate__a_training_that_fails_is_a_rating_with_its_reason(small_store: St
 
 
 def test_rate__a_loss_that_is_no_number_is_a_failed_rating(small_store: Store, executor: InlineExecutor) -> None:
-    rating = make(small_store, executor, learning_rate=1e38).rate(DRAWN[:1], TASK)[0]
+    rating = next(make(small_store, executor, learning_rate=1e38).completed(DRAWN[:1], TASK))
     assert rating.score is None
     assert rating.reason is not None
     assert "nan" in rating.reason
@@ -95,7 +95,7 @@ def test_rate__a_loss_that_is_no_number_is_a_failed_rating(small_store: Store, e
 
 def test_rate__without_its_store_fails_every_architecture(executor: InlineExecutor, small_store: Store) -> None:
     lost = Store(Path("gone/store"), small_store.manifest)
-    for rating in make(lost, executor).rate(DRAWN[:2], TASK):
+    for rating in list(make(lost, executor).completed(DRAWN[:2], TASK)):
         assert rating.score is None
         assert "there is no store here" in str(rating.reason)
 
@@ -112,13 +112,32 @@ def test_completed__gives_each_rating_before_the_next_begins(
 
 def test_rate__repeats_itself(small_store: Store, executor: InlineExecutor) -> None:
     evaluator = make(small_store, executor)
-    scores = {evaluator.rate([DRAWN[2]], TASK)[0].score for _ in range(2)}
-    evaluator.load(evaluator.state())
-    scores.add(evaluator.rate(DRAWN[:3], TASK)[2].score)
+    scores = {next(evaluator.completed([DRAWN[2]], TASK)).score for _ in range(2)}
+    scores.add(list(evaluator.completed(DRAWN[:3], TASK))[2].score)
     assert len(scores) == 1
 
 
-def test_advance__has_nothing_to_do(small_store: Store, executor: InlineExecutor) -> None:
-    done = make(small_store, executor).advance(lambda n: pytest.fail("proposals are not needed"), TASK)
-    assert done.steps == done.epochs == 0
-    assert done.loss is None
+def test_folder__another_split_is_scored_without_another_training(
+    small_store: Store, executor: InlineExecutor, tmp_path: Path
+) -> None:
+    config = StandAloneConfig(TRAIN)
+    here, there = (
+        StandAlone(SPACE, small_store, config, "auroc", 0, "float32", executor, split, tmp_path)
+        for split in ("search", "selection")
+    )
+    first = next(here.completed([DRAWN[2]], TASK))
+    assert there.has_begun(DRAWN[2])
+    second = next(there.completed([DRAWN[2]], TASK))
+    assert second.cost == first.cost
+    assert second.score == next(make(small_store, executor, "selection").completed([DRAWN[2]], TASK)).score
+    there.forget(DRAWN[2])
+    assert not here.has_begun(DRAWN[2])
+
+
+def test_folder__a_training_that_failed_leaves_nothing(
+    small_store: Store, executor: InlineExecutor, tmp_path: Path
+) -> None:
+    hopeless = StandAloneConfig(replace(TRAIN, learning_rate=1e38))
+    evaluator = StandAlone(SPACE, small_store, hopeless, "auroc", 0, "float32", executor, "search", tmp_path)
+    assert next(evaluator.completed([DRAWN[2]], TASK)).score is None
+    assert not evaluator.has_begun(DRAWN[2])

@@ -136,7 +136,8 @@ def test_search__the_cost_is_that_of_everything(
     trials = [Cost(**e["cost"]) for e in events(out, "trial")]
     assert result.cost == ended
     n_train = len(small_store.indices("train"))
-    assert all(c.windows == n_train for c in finalists)
+    # What was trained alone in the search is not trained again as a finalist.
+    assert all(c.windows == (0 if method == "random" else n_train) for c in finalists)
     if method == "random":
         assert all(c.windows == n_train for c in trials)
         assert ended.windows == sum(c.windows for c in trials + finalists)
@@ -148,7 +149,7 @@ def test_search__the_cost_is_that_of_everything(
         rescored = ended.windows - rounds["windows"] - 2 * n_train
         assert 2 <= rescored / config.rescored_rows <= 5  # three of the trials and two fresh ones, distinct
         assert ended.device_seconds > sum(c.device_seconds for c in trials + finalists)
-    assert rounds["cost"]["device_seconds"] < ended.device_seconds
+    assert rounds["cost"]["device_seconds"] <= ended.device_seconds
 
 
 @pytest.mark.parametrize("method", FINISHED)
@@ -202,7 +203,8 @@ def test_search__never_reads_the_selection_split_before_the_finalists_and_never_
     monkeypatch.setattr(Store, "labels", recording_labels)
     run(small_store, tmp_path, search_config(method, BUDGET[method]))
     assert {split for split, rounds_over in read if not rounds_over} == {"train", "search"}
-    assert {split for split, rounds_over in read if rounds_over} - {"search"} == {"train", "selection"}
+    late = {split for split, rounds_over in read if rounds_over} - {"search"}
+    assert late == ({"train", "selection"} if method == "enas" else {"selection"})
 
 
 # ---- budgets

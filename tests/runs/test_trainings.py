@@ -97,6 +97,19 @@ def test_rungs__the_finalist_is_of_the_highest_rung(ladder: tuple[Path, SearchRe
     assert result.architecture == max(top, key=lambda a: top[a] or 0.0)
 
 
+def test_trainings__keep_the_checkpoints_that_somebody_may_go_on_with(small_store: Store, tmp_path: Path) -> None:
+    class Watching(Reversed):
+        most = 0
+
+        def submit(self, function: Any, *args: Any) -> Job:
+            self.most = max(self.most, len(list((tmp_path / "checkpoints" / "search0").glob("*.pt"))))
+            return super().submit(function, *args)
+
+    watching = Watching(1)
+    run(small_store, tmp_path, search_config("random", "6 trials", finalists=2), watching)
+    assert watching.most == 2
+
+
 def test_trainings__leave_no_checkpoint_of_a_candidate(ladder: tuple[Path, SearchResult, Reversed]) -> None:
     assert [p.name for p in (ladder[0] / "checkpoints").iterdir()] == ["search0.pt"]
 

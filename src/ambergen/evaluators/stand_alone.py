@@ -28,7 +28,13 @@ class StandAloneConfig:
 
 
 class StandAlone:
-    """Trains every architecture for a number of epochs and scores it on one split."""
+    """Trains every architecture for a number of epochs and scores it on one split.
+
+    Parameters
+    ----------
+    folder : where trainings leave their checkpoints, by architecture; another evaluator with the same settings but for
+        its split goes on from there. None for no checkpoints
+    """
 
     name = "stand-alone"
 
@@ -42,9 +48,10 @@ class StandAlone:
         dtype: str,
         executor: Executor,
         split: str = "search",
+        folder: Path | None = None,
     ) -> None:
         self.space, self.store, self.config, self.objective = space, store, config, objective
-        self.seed, self.dtype, self.executor, self.split = seed, dtype, executor, split
+        self.seed, self.dtype, self.executor, self.folder, self.split = seed, dtype, executor, folder, split
 
     def completed(self, architectures: Sequence[Candidate], task: Task) -> Iterator[Rating]:
         """The ratings one by one, in order, each as soon as it and those before it are there."""
@@ -54,13 +61,27 @@ class StandAlone:
             task.advance()
             yield rating
 
-    def submit(self, architecture: Candidate, until: int | None = None, checkpoint: Path | None = None) -> Job:
+    def checkpoint(self, architecture: Candidate) -> Path | None:
+        """Where the training of an architecture is continued from."""
+        return None if self.folder is None else self.folder / f"{architecture.id}.pt"
+
+    def forget(self, architecture: Candidate) -> None:
+        """Remove the checkpoint of a training that nobody will go on with."""
+        path = self.checkpoint(architecture)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def has_begun(self, architecture: Candidate) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        path = self.checkpoint(architecture)
+        return path is not None and path.exists()
+
+    def submit(self, architecture: Candidate, until: int | None = None) -> Job:
         """Begin or continue the training of one architecture.
 
         Parameters
         ----------
         until : epochs after which it pauses and is scored; None for all
-        checkpoint : file to continue from
         """
         return self.executor.submit(
             train_network,
@@ -76,13 +97,14 @@ class StandAlone:
                 scored=(self.split,),
                 strands="forward",
                 until=until,
-                checkpoint=checkpoint,
+                checkpoint=self.checkpoint(architecture),
             ),
         )
 
     def rating(self, architecture: Candidate, result: JobResult) -> Rating:
         """The rating of a finished job; its cost is that of the whole training so far."""
         if result.status == "failed":
+            self.forget(architecture)
             return Rating(architecture, None, result.reason, Cost(device_seconds=result.seconds))
         trained: TrainingResult = result.value
         scores = trained.scores[self.split]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -238,7 +239,8 @@ def _refuse_others(log: EventLog, event: Record) -> None:
 
 def _train(setting: Setting, log: EventLog, drawn: Sequence[Candidate], progress: Progress) -> dict[str, Record]:
     """By id: score, reason and cost of each training; what succeeded is in the log as soon as it ends."""
-    alone = stand_alone(setting, "selection")
+    folder = setting.checkpoints / f"audit{setting.number}"
+    alone = stand_alone(setting, "selection", folder)
     done = {event["id"]: event for event in log.find(event="audited", search=setting.number)}
     with progress.task("audit: training alone", total=len(drawn)) as task:
         task.advance(sum(c.id in done for c in drawn))
@@ -258,6 +260,7 @@ def _train(setting: Setting, log: EventLog, drawn: Sequence[Candidate], progress
             # One that failed is tried again by the next call.
             done[rating.architecture.id] = event if rating.score is None else log.append(event)
             task.advance()
+    shutil.rmtree(folder, ignore_errors=True)
     scored = sum(done[c.id]["score"] is not None for c in drawn)
     if scored < LEAST:
         reasons = sorted({str(done[c.id]["reason"]) for c in drawn if done[c.id]["score"] is None})

@@ -55,6 +55,11 @@ class Setting:
     def checkpoints(self) -> Path:
         return self.out / "checkpoints"
 
+    @property
+    def trainings(self) -> Path:
+        """Where candidates that are trained alone leave their checkpoints, until the search ends."""
+        return self.checkpoints / f"search{self.number}"
+
 
 @dataclass
 class Spent:

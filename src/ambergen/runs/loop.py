@@ -8,6 +8,7 @@ keeps the first version of an event, and it is that version which the strategy i
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,8 @@ def _finish(setting: Setting, course: Course, progress: Progress) -> SearchResul
     trained = {f.architecture.id: f for f in _finalists(setting)}
     chosen = sorted(candidates, key=lambda r: r.architecture.id not in trained)[: setting.config.finalists]
     with progress.task(f"search {setting.number}: finalists", total=len(chosen)) as task:
-        finalists = _train_alone(setting, chosen, trained, task)
+        before = course.trials if course.evaluator == "stand-alone" else []
+        finalists = _train_alone(setting, chosen, trained, before, task)
     best = winner(finalists)
     # Only now: while there is no winner, the same command tries those again that failed.
     for finalist in finalists:
@@ -168,23 +170,33 @@ def _finish(setting: Setting, course: Course, progress: Progress) -> SearchResul
             "cost": sum((f.cost for f in finalists), course.cost).to_dict(),
         }
     )
+    shutil.rmtree(setting.trainings, ignore_errors=True)
     return _recorded(setting, ended)
 
 
+def _paid(trials: list[Trial], architecture: Candidate) -> Cost:
+    """What the trials of an architecture cost."""
+    return sum((t.cost for t in trials if t.architecture == architecture), Cost())
+
+
 def _train_alone(
-    setting: Setting, candidates: list[Rating], trained: dict[str, Finalist], task: Task
+    setting: Setting, candidates: list[Rating], trained: dict[str, Finalist], trials: list[Trial], task: Task
 ) -> list[Finalist]:
-    """Short trainings, scored on the selection split; those in the log already are not repeated."""
+    """Short trainings, scored on the selection split; those in the log already are not repeated.
+
+    A candidate that the search trained alone has its training behind it: its checkpoint is only scored.
+    """
     missing = [c.architecture for c in candidates if c.architecture.id not in trained]
-    ratings = stand_alone(setting, "selection").completed(missing, task)
+    alone = stand_alone(setting, "selection")
+    paid = {a: _paid(trials, a) for a in missing if alone.has_begun(a)}
+    ratings = alone.completed(missing, task)
     finalists = []
     for candidate in candidates:
         finalist = trained.get(candidate.architecture.id)
         if finalist is None:
             rating = next(ratings)
-            finalist = Finalist(
-                candidate.architecture, candidate.score or 0.0, rating.score, rating.reason, rating.cost
-            )
+            cost = rating.cost.less(paid.get(candidate.architecture, Cost()))
+            finalist = Finalist(candidate.architecture, candidate.score or 0.0, rating.score, rating.reason, cost)
             if finalist.stand_alone_score is not None:
                 setting.log.append(finalist.to_event(setting.number))
         finalists.append(finalist)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ambergen.datasets.batches import DeviceStore
 from ambergen.errors import ConfigError
@@ -147,8 +148,13 @@ def shared_weights(setting: Setting) -> SharedWeights:
     )
 
 
-def stand_alone(setting: Setting, split: str) -> StandAlone:
-    """Short trainings that are scored on `split`; with rungs, as long as the highest of them."""
+def stand_alone(setting: Setting, split: str, folder: Path | None = None) -> StandAlone:
+    """Short trainings that are scored on `split`; with rungs, as long as the highest of them.
+
+    Parameters
+    ----------
+    folder : for the checkpoints of trainings; default: that of the search
+    """
     config, rungs = setting.config.short_training, setting.config.rungs.epochs
     if rungs:
         config = replace(config, train=replace(config.train, epochs=rungs[-1]))
@@ -161,4 +167,5 @@ def stand_alone(setting: Setting, split: str) -> StandAlone:
         setting.dtype,
         setting.executor,
         split,
+        folder or setting.trainings,
     )

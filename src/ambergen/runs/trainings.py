@@ -6,7 +6,6 @@ two trials the one that reached the higher rung counts for more, whatever the sc
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +48,6 @@ class Trainings(Course):
         self.rungs = Rungs(len(self.epochs), setting.config.rungs.eta)
         self.pending: list[Pending] = []
         self.repeats = 0
-        self.folder = setting.checkpoints / f"search{setting.number}"
 
     def run(self, task: Task) -> None:
         budget = self.setting.config.budget
@@ -73,7 +71,6 @@ class Trainings(Course):
             self._finish(pending, self._own_cost(pending, self.alone.rating(pending.architecture, result)))
             task.advance(before - max(0.0, self.spent.left(budget)))
             task.note(self.note())
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- who is next
 
@@ -123,20 +120,14 @@ class Trainings(Course):
             trial = Trial.from_event(recorded[0], setting.space.read)
             self._finish(pending, Rating(trial.architecture, trial.score, trial.reason, trial.cost))
             return
-        checkpoint = self.folder / f"trial{pending.number}.pt"
-        jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung], checkpoint)] = pending
+        jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung])] = pending
 
     def _own_cost(self, pending: Pending, rating: Rating) -> Rating:
         """The rating with its cost less that of the rungs below."""
         if rating.score is None:
             return rating
         below = sum((t.cost for t in self.trials if t.number == pending.number), Cost())
-        own = Cost(
-            max(0.0, rating.cost.device_seconds - below.device_seconds),
-            rating.cost.windows - below.windows,
-            rating.cost.peak_memory,
-        )
-        return Rating(rating.architecture, rating.score, rating.reason, own)
+        return Rating(rating.architecture, rating.score, rating.reason, rating.cost.less(below))
 
     def _finish(self, pending: Pending, rating: Rating) -> None:
         """Write a rating down and let rungs and strategy learn from it."""
@@ -150,11 +141,18 @@ class Trainings(Course):
             self.rungs.report(trial.number, trial.rung, trial.score)
             told = trial.score + trial.rung if self.rungs.top else trial.score
             self.strategy.tell([self.rated(trial, told)])
-        if trial.score is None or trial.rung == self.rungs.top:
-            (self.folder / f"trial{trial.number}.pt").unlink(missing_ok=True)
+        self._keep_checkpoints(trial)
         self.log_step(Advance(), [trial])
         self.save()
         self.give_up_if_hopeless()
+
+    def _keep_checkpoints(self, ended: Trial) -> None:
+        """Remove those of trainings that nobody will go on with: neither a higher rung nor the finalists."""
+        if ended.rung == self.rungs.top:
+            kept = {a.id for a in best_distinct(self.trials, self.setting.config.finalists)}
+            for trial in self.trials:
+                if trial.rung == self.rungs.top and trial.architecture.id not in kept:
+                    self.alone.forget(trial.architecture)
 
     def candidates(self) -> list[Rating]:
         last = {t.architecture: t.score for t in self.trials if t.score is not None}
