@@ -70,12 +70,12 @@ def test_compare_methods__on_a_run_file_writes_table_and_page(
 ) -> None:
     settings = ("--set", "search.finalists=1", "--set", "train.epochs=1", "--set", "train.seeds=1")
     call = ("compare-methods", project / "run.yaml", "--methods", "random", "--seeds", "1", *settings)
-    assert command(*call, "--budget", "8s") == 0
+    assert command(*call, "--budget", "5s") == 0
     text = capsys.readouterr().out
-    assert "At 8s of device time a search" in text
+    assert "At 5s of device time a search" in text
     assert f"Page: {project / 'out' / 'methods.html'}" in text
     assert (project / "out" / "methods.html").is_file()
-    assert command(*call, "--budget", "8s device", "--json") == 0
+    assert command(*call, "--budget", "5s device", "--json") == 0
     assert {m["method"] for m in json.loads(capsys.readouterr().out)["methods"]} == {"random"}
     assert command(*call, "--budget", "9s") == 2
     assert "begun with other settings: budget" in capsys.readouterr().err
