@@ -18,6 +18,7 @@ from ambergen.models.hierarchical import Cell, Concat, HierarchicalNetwork
 from ambergen.models.layers import BatchNorm, Conv, Linear
 from ambergen.models.operations import make_operation
 from ambergen.models.summary import child_parameters, multiply_adds, n_parameters, receptive_field
+from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.genotype import Genotype
 from ambergen.spaces.hierarchical import HierarchicalSpace
 from ambergen.spaces.operations import operation
@@ -218,6 +219,11 @@ def test_network__trains() -> None:
 def test_network__refuses_a_genotype_of_another_space() -> None:
     with pytest.raises(SpaceError, match="this space has"):
         HierarchicalNetwork(SPACES["concat"], SPACES["three levels"].sample(np.random.default_rng(0)), 1, 10)
+
+
+def test_supernet__is_of_layers_alone() -> None:
+    with pytest.raises(SpaceError, match=r"found a HierarchicalSpace; weights are shared by layers.*Train candidates"):
+        Supernet(SPACES["concat"], 1, 10)  # type: ignore[arg-type]
 
 
 def test_make_network__builds_it_as_a_child() -> None:

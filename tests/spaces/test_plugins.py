@@ -79,6 +79,15 @@ def test_plugins__are_not_needed_where_the_operations_are_known(plugin: Path) ->
     assert Space.from_dict(record).operations == ("conv4_twice",)
 
 
+def test_plugins__are_read_again_once_they_are_corrected(plugin: Path) -> None:
+    plugin.write_text("register_operation(")
+    make = {"layers": 1, "operations": ["conv4_twice"], "reduce": [], "plugins": [str(plugin)]}
+    with pytest.raises(SpaceError, match="fails when it is imported: SyntaxError"):
+        Space.from_dict(make)
+    plugin.write_text(TWICE)
+    assert Space.from_dict(make).operations == ("conv4_twice",)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

@@ -12,6 +12,8 @@ import torch
 from ambergen.errors import StoreError
 from ambergen.models.factory import make_network
 from ambergen.sequence.onehot import one_hot, reverse_complement
+from ambergen.spaces import operations
+from ambergen.spaces.space import Space
 from ambergen.training.model import Model, read_description
 from tests.models.small import LENGTH, SMALL, randomise
 
@@ -126,6 +128,31 @@ def test_load__damaged_models_are_refused_by_name(tmp_path: Path, what: str, wor
         Model.load(tmp_path)
     assert str(caught.value).startswith(str(tmp_path))
     assert words in str(caught.value)
+
+
+def test_load__says_which_plugin_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_OWN", {})
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from torch import nn\n"
+        "from ambergen.spaces.operations import register_operation\n"
+        "register_operation('halved', lambda channels, length: nn.Hardtanh(), taps=0, span=1)\n"
+    )
+    space = Space(layers=1, operations=("halved",), reduce=(), width=4, hidden=3, plugins=(str(plugin),))
+    architecture = space.decode([0])
+    spec = {"space": space.to_dict(), "architecture": architecture.to_dict()}
+    network = make_network("child", spec, 2, 20)
+    Model(network, "child", spec, ("a", "b"), np.arange(2)).save(tmp_path / "model")
+    assert Model.load(tmp_path / "model").network.length == 20
+    operations._OWN.clear()
+    plugin.unlink()
+    with pytest.raises(StoreError) as caught:
+        Model.load(tmp_path / "model")
+    assert str(caught.value) == (
+        f"{tmp_path / 'model'}: the model does not load: space: plugins: there is no file {plugin}; expected Python "
+        "code that calls ambergen.spaces.register_operation. Correct the path, or register the operations before the "
+        "space or the model is made."
+    )
 
 
 def test_read_description__of_no_model_says_what_was_expected(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_compare__experts_learn_at_their_own_rate_and_longer(small_store: Store,
     entrants = make_entrants(small_store, SPACE, [], config, 1, 0, tmp_path)
     sampled, expert = (_recipe(recipe, entrant, config) for entrant in entrants)
     assert sampled == recipe
-    assert expert == replace(recipe, epochs=12, learning_rate=1e-3, full_rate_inputs=None)
+    assert expert == replace(recipe, epochs=12, learning_rate=1e-3, full_rate_inputs=None, gradient_clip=1.0)
 
 
 def test_compare__a_failing_entrant_is_reported_and_left_out(copied: Path, small_store: Store) -> None:

@@ -266,13 +266,14 @@ class _Slot:
         try:
             answer = self._answer(self._worker.run.remote())
         except Exception as error:  # a worker catches what a job raises: this is the cluster's
-            self.kill()
+            seconds = time.perf_counter() - start
             job.losses += 1
             if job.losses < _TRIES or self._closed.is_set():
                 self._jobs.put((number, job))
             else:
-                text = f"{self._epitaph(error)} (tried {_TRIES} times)"
-                job.future.set_result(JobResult("failed", None, text, time.perf_counter() - start))
+                text = f"{self._epitaph(self._cause(error))} (tried {_TRIES} times)"
+                job.future.set_result(JobResult("failed", None, text, seconds))
+            self.kill()
         else:
             job.future.set_result(unpacked(answer, time.perf_counter() - start))
 
@@ -296,6 +297,15 @@ class _Slot:
             f"no worker can start on the Ray cluster ({shortened(last or type(error).__name__, 150)}). "
             "Every machine needs the same Python, Ray and ambergen"
         )
+
+    def _cause(self, error: Exception) -> Exception:
+        """At first Ray may know only that a worker does not answer; the next call tells what became of it."""
+        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+            try:
+                self._answer(self._worker.address.remote())
+            except Exception as cause:
+                return cause
+        return error
 
     def _epitaph(self, error: Exception) -> str:
         """Why the worker is lost, in words."""

@@ -9,6 +9,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from ambergen.errors import SpaceError
 from ambergen.models.child import Child
 from ambergen.models.layers import BatchNorm
 from ambergen.models.network import Network, Outputs
@@ -77,9 +78,19 @@ class Supernet(Network):
     ----------
     norms : whether the operations of a layer share the batch norm that follows the sum with the skip connections, as
         published, or have one each
+
+    Raises
+    ------
+    SpaceError
+        If the space is not one of layers.
     """
 
     def __init__(self, space: Space, n_tracks: int, length: int, n_symbols: int = 4, norms: Norms = "shared") -> None:
+        if not isinstance(space, Space):
+            raise SpaceError(
+                f"supernet: found a {type(space).__name__}; weights are shared by layers, so that only a Space has them. "
+                "Train candidates of other spaces alone: methods hierarchical, evolution and random."
+            )
         last = space.layers - 1
         carried = [
             {j for j in range(r + 1) if j == r or any(j in space.skip_sources[i] for i in range(r + 1, last + 1))}

@@ -1,4 +1,4 @@
-"""Modules and files of the user that register operations; loaded once a process."""
+"""Modules and files of the user that register operations."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ def _raised(plugin: str, error: Exception) -> str:
 
 
 def _load_file(path: Path) -> None:
+    """Run a file as a module of its own, once more where it has been corrected since."""
     name = f"ambergen_plugin_{sha256(str(path).encode()).hexdigest()[:10]}"
-    if name in sys.modules:
-        return
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

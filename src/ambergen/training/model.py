@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ambergen.errors import InputError, StoreError
+from ambergen.errors import InputError, SpaceError, StoreError
 from ambergen.models.factory import make_network
 from ambergen.models.layers import TrackNetwork, one_hot
 from ambergen.sequence.alphabets import by_name
@@ -136,6 +136,8 @@ class Model:
                 record["alphabet"],
                 record["provenance"],
             )
+        except SpaceError as error:  # a plugin may be missing: nothing that training again would mend
+            raise StoreError(f"{folder}: the model does not load: {error}") from error
         except (InputError, SafetensorError, OSError, RuntimeError, *_OF_A_WRONG_VALUE) as error:
             raise StoreError(
                 f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "

@@ -24,6 +24,8 @@ from ambergen.validation.scoring import KmerJob, Scored, Searched, score_ensembl
 from ambergen.validation.summary import MINIMUM, Failure, Findings, Measured, long_table, number, summarise, told
 from ambergen.validation.verdict import sentences
 
+_EXPERT_CLIP = 1.0
+
 TABLE, SUMMARY = "compare.parquet", "compare.json"
 
 
@@ -105,7 +107,10 @@ def compare(
 
 
 def _recipe(train: TrainConfig, entrant: Entrant, config: CompareConfig) -> TrainConfig:
-    """The recipe of all, or for an expert's network its own rate, the same in all layers, for its own time."""
+    """The recipe of all; an expert's network has its own rate in all layers, for its own time, and a clipped gradient.
+
+    Without batch norm some draws of its first weights never learn: the first steps leave no unit alive.
+    """
     if entrant.group != "expert":
         return train
     return replace(
@@ -113,6 +118,7 @@ def _recipe(train: TrainConfig, entrant: Entrant, config: CompareConfig) -> Trai
         learning_rate=train.learning_rate * config.expert_rate,
         epochs=max(1, round(train.epochs * config.expert_epochs)),
         full_rate_inputs=None,
+        gradient_clip=train.gradient_clip or _EXPERT_CLIP,
     )
 
 
