@@ -88,8 +88,8 @@ class Supernet(Network):
     def __init__(self, space: Space, n_tracks: int, length: int, n_symbols: int = 4, norms: Norms = "shared") -> None:
         if not isinstance(space, Space):
             raise SpaceError(
-                f"supernet: found a {type(space).__name__}; weights are shared by layers, so that only a Space has them. "
-                "Train candidates of other spaces alone: methods hierarchical, evolution and random."
+                f"supernet: found a {type(space).__name__}; weights are shared by layers, so that only a Space has "
+                "them. Train candidates of other spaces alone: methods hierarchical, evolution and random."
             )
         last = space.layers - 1
         carried = [
