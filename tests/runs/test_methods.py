@@ -158,6 +158,13 @@ def test_oneshot__with_a_budget_of_time_trains_for_its_share_of_it(small_store: 
     assert steps[-1]["trials"] > 0
 
 
+def test_oneshot__with_a_budget_that_its_training_overruns_has_a_first_generation(
+    small_store: Store, tmp_path: Path
+) -> None:
+    result = run(small_store, tmp_path, replace(configured("oneshot"), budget=Budget(1e-3, "seconds")))
+    assert len(result.trials) == 4
+
+
 def test_hierarchical__takes_its_sizes_from_the_macro_space() -> None:
     space = searched_space(SPACE, configured("hierarchical"))
     assert isinstance(space, HierarchicalSpace)

@@ -51,7 +51,10 @@ class Rounds(Course):
         if self.phases is None:
             return not self._trains() if self._counts_training else self._left() <= 0
         bred = self.generations >= self.phases.evolution.rounds
-        return bred and not self._trains() if self._counts_training else bred or self._left() <= 0
+        if self._counts_training:
+            return bred and not self._trains()
+        # A budget that the training has overrun still leaves a first generation, without which nothing is found.
+        return bred or (self._left() <= 0 and self.generations > 0)
 
     def _trains(self) -> bool:
         """Whether this round trains the supernet."""
