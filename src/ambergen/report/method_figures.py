@@ -10,9 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from ambergen.report.canvas import (
+    MUTED,
+    STYLE,
+    WIDTH,
+    duration_locator,
+    duration_tick,
+    legend_above,
+    new_figure,
+    to_svg,
+)
 from ambergen.report.drawing import INK
 from ambergen.report.evidence import Record
-from ambergen.report.figures import _STYLE, MUTED, WIDTH, _duration_locator, _figure, _legend_above, _svg, _tick
 from ambergen.report.sentences import METRICS, known
 
 # Okabe and Ito's colours; random search is grey, as sampled networks are in the report.
@@ -30,8 +39,8 @@ METHOD_COLOURS = {
 def winners_figure(summary: Record) -> str:
     """Test score of the winner of every search, with the mean of each method and its interval."""
     metric, methods = summary["objective"], summary["methods"]
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(0.36 * len(methods) + 0.75)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(0.36 * len(methods) + 0.75)
         axes.grid(axis="y", visible=False)
         for y, method in enumerate(methods):
             colour = _colour(method["method"])
@@ -46,14 +55,14 @@ def winners_figure(summary: Record) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"mean {METRICS[metric]} of the winner on the test split")
-        return _svg(figure, "Test score of the winners of every method")
+        return to_svg(figure, "Test score of the winners of every method")
 
 
 def anytime_figure(summary: Record) -> str:
     """What each method held for the best against what had been spent; a panel for each kind of score."""
     kinds = [k for k in ("stand-alone", "shared") if any(m["kind"] == k for m in summary["methods"])]
     titles = {"stand-alone": "trained alone", "shared": "with shared weights"}
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
         panels = figure.subplots(1, len(kinds), squeeze=False, sharex=True)[0]
         for axes, kind in zip(panels, kinds, strict=True):
@@ -68,13 +77,13 @@ def anytime_figure(summary: Record) -> str:
             axes.legend(loc="lower right")
         panels[0].set_ylabel(f"mean {METRICS[summary['objective']]}, search split")
         figure.supxlabel("device time spent by a search", fontsize=8.5)
-        return _svg(figure, "Best score so far of every method against device time")
+        return to_svg(figure, "Best score so far of every method against device time")
 
 
 def tabular_figure(summary: Record) -> str:
     """Regret of what each method held for the best after every training of a table."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(3.1)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(3.1)
         for method in summary["methods"]:
             name, curve = method["method"], method["curve"]
             regret = summary["optimum"] - np.array(curve["mean"])
@@ -88,8 +97,8 @@ def tabular_figure(summary: Record) -> str:
         axes.set_ylim(0, None)
         axes.set_xlabel("architectures trained")
         axes.set_ylabel(f"regret, mean {METRICS[summary['objective']]}")
-        _legend_above(figure, axes)
-        return _svg(figure, "Regret of every method against the number of trainings")
+        legend_above(figure, axes)
+        return to_svg(figure, "Regret of every method against the number of trainings")
 
 
 def _curve(axes: Axes, name: str, curve: Record) -> None:
@@ -110,8 +119,8 @@ def _best_of_n(axes: Axes, summary: Record) -> None:
 
 
 def _time_axis(axes: Axes, seconds: float, most: int) -> None:
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _tick(v)))
-    axes.xaxis.set_major_locator(_duration_locator(seconds, most))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: duration_tick(v)))
+    axes.xaxis.set_major_locator(duration_locator(seconds, most))
 
 
 def _colour(method: str) -> str:

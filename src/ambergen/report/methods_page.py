@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +48,7 @@ def write_methods_page(run_dir: Path) -> Path:
     summary = read_methods(run_dir)
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    # One look for all pages: the style is that of the report.
-    report = loader.get_source(environment, "page.html.j2")[0]
-    style = re.search(r"<style>(.*?)</style>", report, flags=re.DOTALL)
-    assert style is not None  # the template has one
-    page = environment.get_template("methods.html.j2").render(
-        style=Markup(style[1]), name=run_dir.resolve().name, **_context(summary)
-    )
+    page = environment.get_template("methods.html.j2").render(name=run_dir.resolve().name, **_context(summary))
     path = run_dir / PAGE
     write_text(path, page)
     return path

@@ -68,6 +68,7 @@ from markupsafe import Markup
 
 from ambergen.atomic import write_text
 from ambergen.errors import SpaceError
+from ambergen.report.canvas import COLOURS
 from ambergen.report.drawing import (
     draw_architecture,
     layer_choices,
@@ -77,22 +78,23 @@ from ambergen.report.drawing import (
 )
 from ambergen.report.evidence import Evidence, Record, SearchLog, last_ratings, read_evidence
 from ambergen.report.figures import (
-    COLOURS,
     MOST_NAMED_MODELS,
     MOST_NAMED_TRACKS,
-    audit_figure,
     best_of_n_figure,
     cost_figure,
     curves_figure,
+    models_figure,
+    tracks_figure,
+    training_figure,
+)
+from ambergen.report.search_figures import (
+    audit_figure,
     front_figure,
     has_policy,
     heat_map_figure,
-    models_figure,
     operations_figure,
     policy_figure,
     rewards_figure,
-    tracks_figure,
-    training_figure,
 )
 from ambergen.report.sentences import (
     METRICS,
