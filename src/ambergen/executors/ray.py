@@ -37,6 +37,8 @@ _TRIES = 2
 """Workers that a job may be lost with."""
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before a worker that was lost as it started is asked for again: a lost machine may still count as there."""
+_CAUSE_SECONDS = 30
+"""How long Ray may take to find out what became of a worker, before a job is told that it is lost for good."""
 _ANSWER_SECONDS = 10.0
 """How long the head of a cluster may take to accept a connection."""
 _LOOK_SECONDS = 1.0
@@ -268,12 +270,13 @@ class _Slot:
         except Exception as error:  # a worker catches what a job raises: this is the cluster's
             seconds = time.perf_counter() - start
             job.losses += 1
-            if job.losses < _TRIES or self._closed.is_set():
-                self._jobs.put((number, job))
-            else:
-                text = f"{self._epitaph(self._cause(error))} (tried {_TRIES} times)"
-                job.future.set_result(JobResult("failed", None, text, seconds))
+            lost = job.losses >= _TRIES and not self._closed.is_set()
+            text = f"{self._epitaph(self._cause(error))} (tried {_TRIES} times)" if lost else ""
             self.kill()
+            if lost:
+                job.future.set_result(JobResult("failed", None, text, seconds))
+            else:
+                self._jobs.put((number, job))
         else:
             job.future.set_result(unpacked(answer, time.perf_counter() - start))
 
@@ -299,12 +302,14 @@ class _Slot:
         )
 
     def _cause(self, error: Exception) -> Exception:
-        """At first Ray may know only that a worker does not answer; the next call tells what became of it."""
-        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+        """At first Ray may know only that a worker does not answer; a later call tells what became of it."""
+        for _ in range(_CAUSE_SECONDS):
+            if not isinstance(error, self._ray.exceptions.ActorUnavailableError) or self._closed.wait(1.0):
+                break
             try:
                 self._answer(self._worker.address.remote())
             except Exception as cause:
-                return cause
+                error = cause
         return error
 
     def _epitaph(self, error: Exception) -> str:
