@@ -14,7 +14,7 @@ from ambergen.models.factory import make_network
 from ambergen.sequence.onehot import one_hot, reverse_complement
 from ambergen.spaces import operations
 from ambergen.spaces.space import Space
-from ambergen.training.model import Model, read_description
+from ambergen.training.model import Model
 from tests.models.small import LENGTH, SMALL, randomise
 
 TRACKS = ("a", "plus", "minus")
@@ -153,8 +153,3 @@ def test_load__says_which_plugin_is_missing(tmp_path: Path, monkeypatch: pytest.
         "code that calls ambergen.spaces.register_operation. Correct the path, or register the operations before the "
         "space or the model is made."
     )
-
-
-def test_read_description__of_no_model_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"Expected a folder that `ambergen train` wrote, with model\.json and"):
-        read_description(tmp_path / "absent")

@@ -11,19 +11,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ambergen import seeds
-from ambergen.atomic import write_json
 from ambergen.cost import Stopwatch
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, StoreError
 from ambergen.metrics.ranking import auroc, defined, mean_defined, ranking
 from ambergen.sequence.alphabets import Alphabet, by_name
 from ambergen.sequence.onehot import reverse_complement
-from ambergen.training.model import FORMAT, read_description
+from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
 
 K = 6
 GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -215,11 +214,7 @@ class KmerRegression:
         -------
         (n, n_tracks), float32
         """
-        if tokens.ndim != 2 or tokens.shape[1] != self.length:
-            raise StoreError(
-                f"k-mer regression: windows have the shape {tokens.shape}; expected (n, {self.length}). Cut or resize "
-                f"the windows to the {self.length} positions that the model was trained on."
-            )
+        check_windows(tokens, self.length, "k-mer regression")
         parts = [self._both_strands(tokens[at : at + _CHUNK]) for at in range(0, len(tokens), _CHUNK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
 
@@ -241,14 +236,9 @@ class KmerRegression:
         return f"{K}-mers of {part}, {strands}, C = {self.penalty:g}; input and C chosen on the selection split"
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.safetensors`` and, last, ``model.json``, whose presence says that the model is whole."""
+        """Write the regression into a folder; see `ambergen.training.saving.write_model`."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "model.safetensors.partial"
-        save_file({"weights": np.ascontiguousarray(self.weights), "bias": self.bias}, partial)
-        partial.replace(folder / "model.safetensors")
-        record = {
-            "format": FORMAT,
+        facts = {
             "kind": "kmer",
             "spec": {"k": K, "canonical": self.canonical, "span": list(self.span), "C": self.penalty},
             "length": self.length,
@@ -259,7 +249,7 @@ class KmerRegression:
             "unknown": "skipped",
             "provenance": self.provenance,
         }
-        write_json(folder / "model.json", record)
+        write_model(folder, {"weights": self.weights, "bias": self.bias}, facts)
         return folder
 
     @classmethod
@@ -274,7 +264,7 @@ class KmerRegression:
         folder = Path(folder)
         record = read_description(folder)
         try:
-            arrays, spec = load_file(folder / "model.safetensors"), record["spec"]
+            arrays, spec = load_file(folder / ARRAYS), record["spec"]
             start, stop = spec["span"]
             return cls(
                 arrays["weights"],

@@ -8,7 +8,8 @@ import torch
 
 from ambergen.baselines.kmer import KmerRegression
 from ambergen.sequence.scorer import Scorer
-from ambergen.training.model import Model, read_description
+from ambergen.training.model import Model
+from ambergen.training.saving import read_description
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:

@@ -73,8 +73,8 @@ def predict(
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.errors import InputError
     from ambergen.sequence.alphabets import by_name
-    from ambergen.training.model import read_description
     from ambergen.training.precision import default_device
+    from ambergen.training.saving import read_description
 
     suffixes = "" if out is None else "".join(out.suffixes[-2:])
     if out is not None and not suffixes.endswith((".tsv", ".tsv.gz", ".parquet")):

@@ -18,9 +18,10 @@ from ambergen.models.factory import make_network
 from ambergen.provenance import provenance
 from ambergen.training.config import TrainConfig
 from ambergen.training.loop import fit
-from ambergen.training.model import Model, read_description
+from ambergen.training.model import Model
 from ambergen.training.precision import DTYPES, default_device
 from ambergen.training.predict import Strands, predict_logits
+from ambergen.training.saving import read_description
 
 
 @dataclass(frozen=True)

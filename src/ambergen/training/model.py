@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ambergen.errors import InputError, SpaceError, StoreError
 from ambergen.models.factory import make_network
 from ambergen.models.layers import TrackNetwork, one_hot
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
+from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
 
-FORMAT = 1
 _OF_A_WRONG_VALUE = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -62,11 +61,7 @@ class Model:
         -------
         (n, n_tracks), float32
         """
-        if tokens.ndim != 2 or tokens.shape[1] != self.length:
-            raise StoreError(
-                f"model: windows have the shape {tokens.shape}; expected (n, {self.length}). Cut or resize the windows "
-                f"to the {self.length} positions that the model was trained on."
-            )
+        check_windows(tokens, self.length, "model")
         parts = [self._both_strands(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
 
@@ -83,15 +78,10 @@ class Model:
         return self.network(x).float().cpu().numpy()
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.safetensors`` and, last, ``model.json``, whose presence says that the model is whole."""
+        """Write the model into a folder; see `ambergen.training.saving.write_model`."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.contiguous() for k, v in self.network.state_dict().items()}
-        partial = folder / "model.safetensors.partial"
-        save_file(weights, partial)
-        partial.replace(folder / "model.safetensors")
-        record = {
-            "format": FORMAT,
+        arrays = {name: values.cpu().numpy() for name, values in self.network.state_dict().items()}
+        facts = {
             "kind": self.kind,
             "spec": self.spec,
             "length": self.length,
@@ -102,9 +92,7 @@ class Model:
             "unknown": "zeros",
             "provenance": self.provenance,
         }
-        partial = folder / "model.json.partial"
-        partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        partial.replace(folder / "model.json")
+        write_model(folder, arrays, facts)
         return folder
 
     @classmethod
@@ -126,7 +114,7 @@ class Model:
                 record["length"],
                 by_name(record["alphabet"]).n_symbols,
             )
-            network.load_state_dict(load_file(folder / "model.safetensors"))
+            network.load_state_dict(load_file(folder / ARRAYS))
             return cls(
                 network.to(device),
                 record["kind"],
@@ -143,25 +131,3 @@ class Model:
                 f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
                 "damaged or incomplete; train the model again."
             ) from error
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """The ``model.json`` of a model.
-
-    Raises
-    ------
-    StoreError
-        If it is absent, damaged, or of another version.
-    """
-    path = folder / "model.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        version = record["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{path}: not the description of a model ({type(error).__name__}). Expected a folder that `ambergen train` "
-            "wrote, with model.json and model.safetensors."
-        ) from error
-    if version != FORMAT:
-        raise StoreError(f"{path}: format {version}; this ambergen reads format {FORMAT}. Train the model again.")
-    return record

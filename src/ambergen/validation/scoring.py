@@ -18,9 +18,10 @@ from ambergen.metrics.curves import precision_recall_curve, roc_curve
 from ambergen.metrics.influence import mean_influence
 from ambergen.metrics.ranking import Ranking, defined, ranking
 from ambergen.training.jobs import TrainingJob, train_network
-from ambergen.training.model import Model, read_description
+from ambergen.training.model import Model
 from ambergen.training.precision import DTYPES, default_device
 from ambergen.training.predict import predict_logits
+from ambergen.training.saving import read_description
 
 METRICS = ("auroc", "average_precision")
 
