@@ -1,0 +1,168 @@
+"""Two hundred ends at random instants: before and after every line of the log and every checkpoint.
+
+Trainings are stood in for by a formula, so that a search takes milliseconds; what is written down, and when, is real.
+`test_kill.py` kills real processes, a few times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ambergen.cost import Cost
+from ambergen.datasets.store import Store
+from ambergen.evaluators import stand_alone
+from ambergen.executors.base import Job
+from ambergen.executors.inline import InlineExecutor
+from ambergen.metrics.ranking import Ranking
+from ambergen.runs.config import SearchConfig
+from ambergen.runs.course import Course
+from ambergen.runs.events import EventLog, read_events
+from ambergen.runs.loop import search
+from ambergen.runs.rungs import RungConfig
+from ambergen.strategies.evolution import EvolutionConfig
+from ambergen.strategies.reinforce import ControllerConfig
+from ambergen.strategies.tournament import TournamentConfig
+from ambergen.training.jobs import TrainingJob, TrainingResult
+from tests.simulated import SPACE, search_config
+
+KILLS = 200
+
+
+class Killed(BaseException):
+    """What ends a search here."""
+
+
+class Reaper:
+    """Ends the search at one of the next instants."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng, self.left, self.kills = rng, 0, 0
+
+    def rearm(self) -> None:
+        self.left = int(self.rng.integers(1, 25))
+
+    def instant(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.kills += 1
+            raise Killed
+
+
+class Shuffled(InlineExecutor):
+    """Several workers, whose jobs end in a random order."""
+
+    def __init__(self, workers: int, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.workers, self.rng = workers, rng
+
+    def as_completed(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        waiting = list(jobs)
+        self.rng.shuffle(waiting)  # type: ignore[arg-type]
+        return super().as_completed(waiting)
+
+
+def formula(job: TrainingJob) -> TrainingResult:
+    """A score that depends on the architecture and rises with the epochs; one in ten fails."""
+    digest = hashlib.sha256(str(job.spec["architecture"]).encode()).digest()
+    if digest[0] % 10 == 0:
+        raise RuntimeError("out of luck")
+    assert job.until is not None or job.scored == ("selection",)
+    epochs = job.until or job.config.epochs
+    value = digest[1] / 1000 + epochs / 100
+    ranking = Ranking(np.array([value]), np.array([value]), np.array([20]), np.array([20]))
+    return TrainingResult(dict.fromkeys(job.scored, ranking), 0, epochs, Cost(float(epochs), 10 * epochs, 1))
+
+
+@pytest.fixture
+def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
+    one = Reaper(np.random.default_rng(0))
+    append, save = EventLog.append, Course.save
+
+    def killing_append(self: EventLog, event: dict[str, Any]) -> dict[str, Any]:
+        one.instant()
+        recorded = append(self, event)
+        one.instant()
+        return recorded
+
+    def killing_save(self: Course) -> None:
+        one.instant()
+        save(self)
+        one.instant()
+
+    monkeypatch.setattr(EventLog, "append", killing_append)
+    monkeypatch.setattr(Course, "save", killing_save)
+    monkeypatch.setattr(stand_alone, "train_network", formula)
+    return one
+
+
+def config(method: str) -> SearchConfig:
+    return search_config(
+        method,
+        "24 trials",
+        finalists=3,
+        rungs=RungConfig((1, 2, 4), eta=2),
+        nas=ControllerConfig.preset("nas", architectures=4, hidden=8),
+        evolution=EvolutionConfig(population=5, sample=3),
+        hierarchical=TournamentConfig(initial=5),
+    )
+
+
+def run(store: Store, out: Path, method: str, reaper: Reaper, workers: int = 1) -> bool:
+    """One attempt; whether it came to its end."""
+    with Shuffled(workers, reaper.rng) as executor:
+        try:
+            search(SPACE, store, config(method), out, executor)
+        except Killed:
+            return False
+    return True
+
+
+def events(out: Path) -> list[dict[str, Any]]:
+    return [{k: v for k, v in e.items() if k != "cost"} for e in read_events(out / "events.jsonl")]
+
+
+@pytest.mark.parametrize("method", ["random", "nas", "evolution", "hierarchical"])
+def test_search__ended_at_random_instants_writes_what_an_uninterrupted_one_writes(
+    small_store: Store, tmp_path: Path, reaper: Reaper, method: str
+) -> None:
+    reaper.left = -1
+    assert run(small_store, tmp_path / "whole", method, reaper)
+    expected = events(tmp_path / "whole")
+    for attempt in range(1000):
+        if reaper.kills >= KILLS // 4:
+            break
+        out = tmp_path / f"{attempt}"
+        reaper.rearm()
+        while not run(small_store, out, method, reaper):
+            reaper.rearm()
+        assert events(out) == expected
+    assert reaper.kills >= KILLS // 4
+
+
+def test_search__with_three_workers_loses_and_doubles_nothing(
+    small_store: Store, tmp_path: Path, reaper: Reaper
+) -> None:
+    while reaper.kills < KILLS:
+        out = tmp_path / f"{reaper.kills}"
+        reaper.rearm()
+        while not run(small_store, out, "evolution", reaper, workers=3):
+            reaper.rearm()
+        ratings = [e for e in read_events(out / "events.jsonl") if e["event"] == "trial"]
+        keys = [(e["trial"], e["rung"]) for e in ratings]
+        assert len(set(keys)) == len(keys)
+        assert sorted(n for n, rung in keys if rung == 0) == list(range(24))
+        assert len({e["id"] for e in ratings if e["rung"] == 0}) == 24
+        for number, rung in keys:
+            assert rung == 0 or (number, rung - 1) in keys
+        ended = [e for e in read_events(out / "events.jsonl") if e["event"] == "search_finished"]
+        assert len(ended) == 1
+        paid = sum(e["cost"]["windows"] for e in ratings)
+        assert ended[0]["cost"]["windows"] == paid + sum(
+            e["cost"]["windows"] for e in read_events(out / "events.jsonl") if e["event"] == "finalist"
+        )
