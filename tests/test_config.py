@@ -241,13 +241,38 @@ def test_load__tells_where_a_part_finds_values_impossible(tmp_path: Path) -> Non
     assert "--set train.epochs=0: train: epochs is 0" in refused(tmp_path, GENOME, "train.epochs=0")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{workers: 2}", ("processes", None)),
+        ("{ray: {address: auto}}", ("ray", "auto")),
+        ("{ray: {address: '10.0.0.1:6379'}, workers: 8}", ("ray", "10.0.0.1:6379")),
+        ("{engine: ray}", ("ray", None)),
+        ("{engine: processes, ray: {address: auto}}", ("processes", "auto")),
+    ],
+)
+def test_load__a_section_for_a_cluster_asks_for_it(tmp_path: Path, text: str, expected: tuple[str, str | None]) -> None:
+    execute = load_run(write(tmp_path, GENOME + f"execute: {text}\n")).execute
+    assert (execute.engine, execute.ray.address) == expected
+
+
+def test_load__refuses_an_address_and_an_engine_that_are_none(tmp_path: Path) -> None:
+    message = refused(tmp_path, GENOME + "execute: {ray: {address: 'ray://head:10001'}}\n")
+    assert "line 6, execute.ray.address: " in message
+    assert "address is 'ray://head:10001'; expected auto, or host:port of the cluster's head" in message
+    message = refused(tmp_path, GENOME + "execute: {engine: dask}\n")
+    assert "line 6, execute.engine: found 'dask'; expected 'processes', 'inline' or 'ray'" in message
+
+
 def test_load__names_the_variable_that_is_not_set(tmp_path: Path) -> None:
     message = refused(tmp_path, GENOME.replace("genome.fa.gz", "${NO_SUCH_DATA}/genome.fa.gz"))
     assert "line 2, data.genome: the environment variable NO_SUCH_DATA" in message
     assert "--set data.genome=" in message
 
 
-@pytest.mark.parametrize("text", [GENOME + "space: {width: 24}\nsearch: {budget: 20 epochs}\n", TABLE + "out: ~/x\n"])
+@pytest.mark.parametrize(
+    "text", [GENOME + "space: {width: 24}\nexecute: {ray: {}}\nsearch: {budget: 20 epochs}\n", TABLE + "out: ~/x\n"]
+)
 def test_run__reads_back_what_it_wrote(tmp_path: Path, text: str) -> None:
     run = load_run(write(tmp_path, text))
     copy = tmp_path / "elsewhere" / "copy.yaml"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -230,6 +231,9 @@ def _space(run: Run) -> Iterator[Finding]:
 def _device(run: Run) -> Iterator[Finding]:
     device, workers = default_device(), n_workers(run)
     dtype = str(resolve(run.train.precision, device)).removeprefix("torch.")
+    if run.execute.engine == "ray":
+        yield from _cluster(run, f"{device_name()}, {dtype}")
+        return
     threads = max(1, cores() // workers)
     text = f"{device_name()}, {dtype}; {workers} workers with {threads} threads each on {cores()} cores"
     yield Finding("fine", "device", text)
@@ -237,6 +241,15 @@ def _device(run: Run) -> Iterator[Finding]:
         yield Finding(
             "note", "device", f"{workers} workers share {cores()} cores; execute.workers: {cores()} would be faster"
         )
+
+
+def _cluster(run: Run, here: str) -> Iterator[Finding]:
+    if find_spec("ray") is None:
+        yield Finding(
+            "problem", "device", "execute.engine is ray, and Ray is not installed: pip install 'ambergen[ray]'"
+        )
+    where = "this machine" if run.execute.ray.address is None else f"the cluster at {run.execute.ray.address}"
+    yield Finding("fine", "device", f"{here}; trainings run in Ray's workers on {where}")
 
 
 def _out(run: Run) -> Iterator[Finding]:

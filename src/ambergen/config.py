@@ -9,7 +9,7 @@ import glob
 import re
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
 from ambergen.datasets.splits import PRESETS as SPLITS
 from ambergen.errors import ConfigError
+from ambergen.executors.ray import RayConfig
 from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.settings import (
     Document,
@@ -56,12 +57,15 @@ SEEDS = 3
 class ExecuteConfig:
     """Where jobs run.
 
-    workers : jobs at a time; None for one a core, or a single one where an accelerator does the work
-    engine : processes, or inline (this process)
+    workers : jobs at a time; None for one a core, a single one where an accelerator does the work, or with ray what the
+        cluster has room for
+    engine : processes, inline (this process), or ray; a run file with a section `ray` need not name it
+    ray : the cluster of the engine ray
     """
 
     workers: int | None = None
-    engine: Literal["processes", "inline"] = "processes"
+    engine: Literal["processes", "inline", "ray"] = "processes"
+    ray: RayConfig = field(default_factory=RayConfig)
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -131,6 +135,7 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
     _resolve_paths(document)
     _expand_tracks(document, faults)
     _expand_split(document, faults)
+    _expand_engine(document)
     document.refuse(faults)
     hierarchical = "hierarchical" in (document.get("space", "preset"), document.get("space", "kind"))
     model = validate(document, _HierarchicalRunKeys if hierarchical else _RunKeys)
@@ -310,6 +315,12 @@ def _expand_split(document: Document, faults: list[Fault]) -> None:
         document.put(("data", "split"), plain_data(SPLITS[name]))
     else:
         faults.append(Fault(("data", "split"), unknown(name, list(SPLITS)) + " Or name contigs: {test: [chr8], …}."))
+
+
+def _expand_engine(document: Document) -> None:
+    """A section for a cluster asks for the cluster, unless another engine is named."""
+    if document.get("execute", "ray") is not None and document.get("execute", "engine") is None:
+        document.put(("execute", "engine"), "ray")
 
 
 # ---- data

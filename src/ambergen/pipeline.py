@@ -75,7 +75,7 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
     wanted = set(stages)
     with alone(run.out):
         book = StageBook(run.out)
-        with make_executor(run.execute.engine, n_workers(run)) as executor:
+        with open_executor(run) as executor:
             place = Workplace(run, book, executor, _probed(run), progress)
             _refuse_other_settings(place)
             write_text(run.out / "run.yaml", run.to_yaml())
@@ -91,8 +91,14 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
                 report_stage(place)
 
 
+def open_executor(run: Run) -> Executor:
+    """What `execute` of the run file asks for."""
+    execute = run.execute
+    return make_executor(execute.engine, execute.workers if execute.engine == "ray" else n_workers(run), execute.ray)
+
+
 def n_workers(run: Run) -> int:
-    """Jobs at a time: as asked for, else one a core, or a single one where an accelerator does the work."""
+    """Jobs at a time here: as asked for, else one a core, or a single one where an accelerator does the work."""
     if run.execute.workers is not None:
         return run.execute.workers
     return 1 if run.execute.engine == "inline" or default_device().type != "cpu" else cores()
@@ -286,6 +292,6 @@ def audit_stage(run: Run, how: AuditConfig, progress: Progress = SILENT) -> dict
     -------
     What ``audit.json`` of the run directory holds.
     """
-    with alone(run.out), make_executor(run.execute.engine, n_workers(run)) as executor:
+    with alone(run.out), open_executor(run) as executor:
         store = Store.open(run.out / "store")
         return audit(run.space, store, run.search, run.out, executor, how, progress=progress)
