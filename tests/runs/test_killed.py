@@ -145,13 +145,13 @@ def test_search__ended_at_random_instants_writes_what_an_uninterrupted_one_write
     assert reaper.kills >= KILLS // 4
 
 
-def test_search__with_three_workers_loses_and_doubles_nothing(
+def test_search__with_any_number_of_workers_at_any_time_loses_and_doubles_nothing(
     small_store: Store, tmp_path: Path, reaper: Reaper
 ) -> None:
     while reaper.kills < KILLS:
         out = tmp_path / f"{reaper.kills}"
         reaper.rearm()
-        while not run(small_store, out, "evolution", reaper, workers=3):
+        while not run(small_store, out, "evolution", reaper, workers=int(reaper.rng.integers(1, 6))):
             reaper.rearm()
         ratings = [e for e in read_events(out / "events.jsonl") if e["event"] == "trial"]
         keys = [(e["trial"], e["rung"]) for e in ratings]

@@ -55,9 +55,14 @@ class Trainings(Course):
         jobs: dict[Job, Pending] = {}
         for pending in list(self.pending):
             self._begin(pending, jobs)
+        # What was asked for after the checkpoint and is in the log already has to be asked for before the strategy
+        # learns more, even where this time there are fewer workers.
+        n_logged = len(self.setting.log.find(event="trial", search=self.setting.number))
         start = time.perf_counter()
         while True:
-            while len(jobs) < self.setting.executor.workers and (new := self._next()) is not None:
+            while (len(jobs) < self.setting.executor.workers or len(self.trials) < n_logged) and (
+                new := self._next()
+            ) is not None:
                 self.pending.append(new)
                 self._begin(new, jobs)
             if not jobs:
