@@ -8,6 +8,7 @@ from ambergen.evaluators.base import Rating
 from ambergen.runs.finalists import best_distinct, best_ratings, winner
 from ambergen.runs.records import Finalist, Trial
 from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.genotype import Genotype
 
 
 def architecture(name: str) -> Architecture:
@@ -25,6 +26,14 @@ def finalist(name: str, score: float | None) -> Finalist:
 def test_best_distinct__counts_the_last_rating_of_each_architecture() -> None:
     trials = [trial(0, "a", 0.9), trial(1, "b", 0.6), trial(2, "a", 0.5), trial(3, "c", None), trial(4, "d", 0.7)]
     assert best_distinct(trials, 2) == [architecture("d"), architecture("b")]
+
+
+def test_best_distinct__knows_a_network_under_another_genotype() -> None:
+    one, same = (Genotype(((("conv8",), (other,)), ((0,),))) for other in ("identity", "avg_pool4"))
+    assert one != same
+    assert one.id == same.id
+    trials = [Trial(0, 0, one, 0.9, "done"), trial(1, "b", 0.5), Trial(2, 0, same, 0.9, "done")]
+    assert best_distinct(trials, 3) == [one, architecture("b")]
 
 
 def test_best_ratings__leaves_out_failures_and_repeats() -> None:

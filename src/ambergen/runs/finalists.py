@@ -13,13 +13,17 @@ from ambergen.spaces.base import Candidate
 def best_distinct(trials: Sequence[Trial], n: int) -> list[Candidate]:
     """The `n` best architectures by their last rating, best first; ratings of a growing supernet rise with time.
 
-    With successive halving, those of a higher rung come first.
+    With successive halving, those of a higher rung come first. Of genotypes that build the same network the one that
+    came first stands for all.
     """
-    last: dict[Candidate, tuple[int, float]] = {}
+    candidates: dict[str, Candidate] = {}
+    last: dict[str, tuple[int, float]] = {}
     for trial in trials:
         if trial.score is not None:
-            last[trial.architecture] = trial.rung, trial.score
-    return sorted(last, key=lambda a: (-last[a][0], -last[a][1], a.id))[:n]
+            name = trial.architecture.id
+            candidates.setdefault(name, trial.architecture)
+            last[name] = trial.rung, trial.score
+    return [candidates[name] for name in sorted(last, key=lambda name: (-last[name][0], -last[name][1], name))[:n]]
 
 
 def best_ratings(ratings: Sequence[Rating], n: int) -> list[Rating]:

@@ -176,7 +176,7 @@ def _finish(setting: Setting, course: Course, progress: Progress) -> SearchResul
 
 def _paid(trials: list[Trial], architecture: Candidate) -> Cost:
     """What the trials of an architecture cost."""
-    return sum((t.cost for t in trials if t.architecture == architecture), Cost())
+    return sum((t.cost for t in trials if t.architecture.id == architecture.id), Cost())
 
 
 def _train_alone(

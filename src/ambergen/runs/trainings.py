@@ -160,8 +160,8 @@ class Trainings(Course):
                     self.alone.forget(trial.architecture)
 
     def candidates(self) -> list[Rating]:
-        last = {t.architecture: t.score for t in self.trials if t.score is not None}
-        return [Rating(a, last[a]) for a in best_distinct(self.trials, len(last))]
+        last = {t.architecture.id: t.score for t in self.trials if t.score is not None}
+        return [Rating(a, last[a.id]) for a in best_distinct(self.trials, len(last))]
 
     # ---- continuation
 
