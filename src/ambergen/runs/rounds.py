@@ -42,7 +42,7 @@ class Rounds(Course):
         budget = self.setting.config.budget
         task.advance(budget.amount - max(0.0, self.spent.left(budget)))
         while not self._over():
-            before = self.spent.left(budget)
+            before = max(0.0, self.spent.left(budget))
             self._round()
             task.advance(before - max(0.0, self.spent.left(budget)))
             task.note(self.note())

@@ -67,7 +67,7 @@ class Trainings(Course):
                 self._begin(new, jobs)
             if not jobs:
                 break
-            before = self.spent.left(budget)
+            before = max(0.0, self.spent.left(budget))
             job = next(iter(self.setting.executor.as_completed(jobs)))
             result = job.result()
             self.spent.seconds += time.perf_counter() - start
