@@ -26,6 +26,15 @@ def problems(command: Command, capsys: pytest.CaptureFixture[str], *arguments: o
     return [f"{f['subject']}: {f['message']}" for f in found]
 
 
+def test_check__says_where_the_trainings_of_a_cluster_run(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--set", "execute.ray.address=10.0.0.1:6379", "--json"]
+    command("check", project / "run.yaml", *arguments)
+    found = json.loads(capsys.readouterr().out)
+    assert any("trainings run in Ray's workers on the cluster at 10.0.0.1:6379" in f["message"] for f in found)
+
+
 def test_check__tells_all_missing_files(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "forward.bed").unlink()
     (project / "reverse.bed").write_text("")
