@@ -29,7 +29,7 @@ def problems(command: Command, capsys: pytest.CaptureFixture[str], *arguments: o
 def test_check__says_where_the_trainings_of_a_cluster_run(
     project: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--set", "execute.ray.address=10.0.0.1:6379", "--json"]
+    arguments = ["--set", "execute.engine=ray", "--set", "execute.ray.address=10.0.0.1:6379", "--json"]
     command("check", project / "run.yaml", *arguments)
     found = json.loads(capsys.readouterr().out)
     assert any("trainings run in Ray's workers on the cluster at 10.0.0.1:6379" in f["message"] for f in found)
