@@ -77,6 +77,7 @@ def search_config(method: str = "enas", budget: str = "12 steps", **changes: Any
         budget=Budget.parse(budget),
         updates=2,
         finalists=2,
+        contenders=2,
         rescored=3,
         fresh=2,
         controller=ControllerConfig(architectures=3, hidden=8, passes=2),

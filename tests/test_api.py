@@ -150,7 +150,7 @@ def test_search__settings_can_be_given_one_by_one(small_store: Store, tmp_path: 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "random_"}, r"method is 'random_'; expected enas or random. Did you mean 'random'\?"),
+        ({"method": "random_"}, r"method is 'random_'; expected enas, nas, .* or random. Did you mean 'random'\?"),
         ({"objective": "auprc"}, r"objective is 'auprc'; expected auroc or average_precision"),
         ({"budget": "30"}, r"'30' is no budget"),
         ({"budget": "0 steps"}, r"not above zero"),

@@ -19,7 +19,7 @@ FLOORS = [
     {"strategies", "evaluators", "runs", "baselines", "effects"},
     {"interpret", "validation"},
     {"report"},
-    {"config", "template", "stages", "pipeline", "checks", "api"},
+    {"config", "template", "stages", "contest", "pipeline", "checks", "api"},
     {"cli", "__main__"},
     {"ambergen"},
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ambergen.budgets import Budget
 from ambergen.config import load_run
+from ambergen.contest import contenders, decide, folder, write_champions
 from ambergen.datasets.building import build as build_store
 from ambergen.datasets.config import DataConfig
 from ambergen.datasets.store import Store
@@ -77,12 +78,15 @@ class SearchedRun:
 
     def __init__(self, store: Store, config: SearchConfig, out: Path, result: SearchResult, workers: int) -> None:
         self.store, self.config, self.out, self.workers = store, config, out, workers
-        self.space = result.space
+        self.space, self.result = result.space, result
         self.architecture, self.trials, self.finalists = result.architecture, result.trials, result.finalists
         self.cost = result.cost
 
     def train(self, seeds: int = 3, config: TrainConfig | None = None) -> list[Model]:
-        """Train the winner from scratch with `seeds` seeds; a model that is there already is loaded.
+        """Train the contenders from scratch with `seeds` seeds and give the models of the one that wins.
+
+        A model that is there already is not trained again. Afterwards `architecture` and `cost` are those of the winner
+        for good, which is the contender with the best mean score on the selection split.
 
         Raises
         ------
@@ -94,30 +98,35 @@ class SearchedRun:
         config = config or TrainConfig()
         settings = {"train": plain_data(config), "store": self.store.checksum}
         dtype = str(resolve(config.precision, default_device())).removeprefix("torch.")
+        models, rivals = self.out / "models", contenders(self.result, self.config.contenders)
         jobs = [
             TrainingJob(
                 store=self.store.path,
                 kind="child",
-                spec={"space": self.space.to_dict(), "architecture": self.architecture.to_dict()},
+                spec={"space": self.space.to_dict(), "architecture": rival.to_dict()},
                 config=config,
                 seed=self.config.seed + number,
                 dtype=dtype,
-                out=self.out / "models" / self.architecture.id / f"seed{number}",
+                out=folder(models, rival, number),
                 provenance={**settings, "search": plain_data(self.config)},
             )
+            for rival in rivals
             for number in range(seeds)
         ]
         with alone(self.out), _executor(self.workers) as executor:
             book = StageBook(self.out)
-            book.refuse_others("train", settings, self.out / "models")
-            book.begin("train", {**settings, "seeds": seeds, "winners": [self.architecture.id]})
+            book.refuse_others("train", settings, models)
+            book.begin("train", {**settings, "seeds": seeds, "contenders": [[rival.id for rival in rivals]]})
             handles = [executor.submit(train_network, job) for job in jobs]
             results = [handle.result() for handle in handles]
         for job, result in zip(jobs, results, strict=True):
             if result.status == "failed":
                 raise RunError(f"{job.out}: the training failed ({result.reason}). The same call continues it.")
+        champion = decide(0, self.result, self.config.contenders, seeds, models)
+        write_champions(self.out, [champion])
         book.finish("train")
-        return [Model.load(job.out) for job in jobs if job.out is not None]
+        self.architecture, self.cost = champion.architecture, champion.cost
+        return [Model.load(folder(models, champion.architecture, number)) for number in range(seeds)]
 
 
 def _executor(workers: int) -> Executor:

@@ -35,7 +35,7 @@ from ambergen.settings import (
     updated,
     validate,
 )
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.presets import PRESETS as SPACE_PRESETS
 from ambergen.spaces.presets import preset as space_preset
 from ambergen.spaces.space import Space

@@ -12,6 +12,7 @@ import torch
 
 from ambergen.atomic import write_json, write_text
 from ambergen.config import Run
+from ambergen.contest import Champion, contenders, decide, folder, write_champions
 from ambergen.datasets.building import build
 from ambergen.datasets.store import Store
 from ambergen.errors import JobError
@@ -23,6 +24,7 @@ from ambergen.report.page import write_report
 from ambergen.runs.audit import AuditConfig, audit
 from ambergen.runs.loop import SearchResult, search
 from ambergen.settings import plain_data
+from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.stages import STAGES, Stage, StageBook, alone
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.precision import default_device, resolve
@@ -84,9 +86,9 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
             if wanted & {"search", "train", "compare"}:
                 found = search_stage(place, store)
                 if wanted & {"train", "compare"}:
-                    train_stage(place, store, found)
-                if "compare" in wanted:
-                    compare_stage(place, store, found)
+                    champions = train_stage(place, store, found)
+                    if "compare" in wanted:
+                        compare_stage(place, store, champions)
             if "report" in wanted:
                 report_stage(place)
 
@@ -137,8 +139,8 @@ def search_stage(place: Workplace, store: Store) -> list[SearchResult]:
     return found
 
 
-def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> None:
-    """Final training of every winner with all seeds; models that are there are kept.
+def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> list[Champion]:
+    """Final training of every contender with all seeds, and the choice among them; models that are there are kept.
 
     Raises
     ------
@@ -148,12 +150,18 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
     run = place.run
     inputs = {**_train_settings(run), "store": store.checksum}
     place.book.refuse_others("train", inputs, place.models)
-    inputs |= {"seeds": run.seeds, "winners": [f.architecture.id for f in found]}
-    jobs = [_job(place, store, result, k) for result in found for k in range(run.seeds)]
+    n = run.search.contenders
+    inputs |= {"seeds": run.seeds, "contenders": [[c.id for c in contenders(result, n)] for result in found]}
+    jobs = [
+        _job(place, store, result.space, c, k)
+        for result in found
+        for c in contenders(result, n)
+        for k in range(run.seeds)
+    ]
     jobs = list({job.out: job for job in jobs}.values())
     missing = [job for job in jobs if not _is_whole(job)]
     if not missing and place.book.is_current("train", inputs):
-        return
+        return _decided(place, found)
     place.book.begin("train", inputs)
     with place.progress.task("final training", total=len(jobs)) as task:
         task.advance(len(jobs) - len(missing))
@@ -167,16 +175,24 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> No
                 )
             task.advance()
             task.note(_trained(result.value))
+    champions = _decided(place, found)
+    write_champions(place.out, champions)
     place.book.finish("train")
+    return champions
 
 
-def compare_stage(place: Workplace, store: Store, found: list[SearchResult]) -> None:
+def _decided(place: Workplace, found: list[SearchResult]) -> list[Champion]:
+    run = place.run
+    return [decide(k, result, run.search.contenders, run.seeds, place.models) for k, result in enumerate(found)]
+
+
+def compare_stage(place: Workplace, store: Store, champions: list[Champion]) -> None:
     """Train the rivals and measure all models on the test split; skipped where the comparison is current."""
     run = place.run
     inputs = {
         "compare": plain_data(run.compare),
         "seeds": run.seeds,
-        "winners": [f.architecture.id for f in found],
+        "winners": [c.architecture.id for c in champions],
         **_search_settings(run),
         **_train_settings(run),
         "store": store.checksum,
@@ -187,8 +203,8 @@ def compare_stage(place: Workplace, store: Store, found: list[SearchResult]) -> 
     place.book.begin("compare", inputs)
     compare(
         store,
-        found[0].space,
-        [Winner(result.architecture, number, result.cost) for number, result in enumerate(found)],
+        champions[0].space,
+        [Winner(c.architecture, c.search, c.cost) for c in champions],
         run.compare,
         run.train,
         run.seeds,
@@ -216,16 +232,16 @@ def _refuse_other_settings(place: Workplace) -> None:
     place.book.refuse_others("train", _train_settings(place.run), place.models)
 
 
-def _job(place: Workplace, store: Store, result: SearchResult, k: int) -> TrainingJob:
+def _job(place: Workplace, store: Store, space: SearchSpace, architecture: Candidate, k: int) -> TrainingJob:
     run = place.run
     return TrainingJob(
         store=store.path,
         kind="child",
-        spec={"space": result.space.to_dict(), "architecture": result.architecture.to_dict()},
+        spec={"space": space.to_dict(), "architecture": architecture.to_dict()},
         config=run.train,
         seed=run.search.seed + k,
         dtype=place.dtype(run.train.precision),
-        out=place.models / result.architecture.id / f"seed{k}",
+        out=folder(place.models, architecture, k),
         provenance={"store": store.checksum, "config": run.to_dict()},
     )
 

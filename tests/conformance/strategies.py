@@ -19,7 +19,7 @@ from ambergen.errors import RunError, SpaceError, StoreError
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.presets import compact
 from ambergen.spaces.space import Space
 from ambergen.strategies.base import Rated, Strategy

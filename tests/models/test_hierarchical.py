@@ -20,7 +20,7 @@ from ambergen.models.operations import make_operation
 from ambergen.models.summary import child_parameters, multiply_adds, n_parameters, receptive_field
 from ambergen.models.supernetwork import Supernet
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.operations import operation
 from tests.models.small import LENGTH, N_TRACKS, randomise, windows
 from tests.models.written_out import avg_pool, conv_same, max_pool

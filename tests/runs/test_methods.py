@@ -21,7 +21,7 @@ from ambergen.runs.events import read_events
 from ambergen.runs.loop import SearchResult, search
 from ambergen.runs.methods import searched_space
 from ambergen.spaces.base import SearchSpace
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ambergen.spaces.assembly import Step, _ordered, assemble, count_nodes, edges, live_edges
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 
 SMALL = HierarchicalSpace(operations=("conv4", "identity"), motifs=(2,), nodes=(3, 4))
 

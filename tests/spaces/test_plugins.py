@@ -12,7 +12,7 @@ import pytest
 
 from ambergen.errors import SpaceError
 from ambergen.spaces import operations
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.plugins import load_plugins
 from ambergen.spaces.space import Space
 

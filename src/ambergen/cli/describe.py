@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ambergen.spaces.architecture import Architecture
     from ambergen.spaces.base import Candidate
     from ambergen.spaces.genotype import Genotype
-    from ambergen.spaces.hierarchical import HierarchicalSpace
+    from ambergen.spaces.hierarchical_space import HierarchicalSpace
     from ambergen.spaces.space import Space
 
 # The published data set of the field: 919 tracks, windows of 1000 base pairs (DeepSEA).
@@ -137,7 +137,7 @@ def _model(folder: Path) -> Subject:
 
 
 def _space(record: dict[str, Any]) -> Space | HierarchicalSpace:
-    from ambergen.spaces.hierarchical import HierarchicalSpace
+    from ambergen.spaces.hierarchical_space import HierarchicalSpace
     from ambergen.spaces.reading import space_from_dict
     from ambergen.spaces.space import Space
 

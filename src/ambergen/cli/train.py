@@ -9,7 +9,10 @@ from ambergen.cli.arguments import AsJson, Overrides, RunFile
 
 
 def train(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Train the winners from scratch with several seeds; what comes before is done first where it is missing.
+    """Train the best finalists from scratch with several seeds; what comes before is done first where it is missing.
+
+    The finalist with the best mean AUROC on the selection split is the winner for good
+    (search.contenders of them are trained).
 
     Each model goes to models/<architecture>/seed<k> in the run's folder. Training
     stops early by the selection split, and an interrupted one continues exactly.
@@ -29,13 +32,13 @@ def train(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fals
     records: list[dict[str, Any]] = []
     for (name, seed), history in evidence.histories.items():
         if name in winners:
-            best = max(history, key=lambda e: e.get("selection_auroc") or 0.0)
+            best = max(history, key=lambda e: e.get("auroc") or 0.0)
             records.append(
                 {
                     "model": str(run.out / "models" / name / seed),
                     "epochs": len(history),
                     "best_epoch": best.get("epoch"),
-                    "selection_auroc": best.get("selection_auroc"),
+                    "selection_auroc": best.get("auroc"),
                 }
             )
     if as_json:

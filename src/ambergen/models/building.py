@@ -10,7 +10,7 @@ from ambergen.models.hierarchical import HierarchicalNetwork
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.space import Space
 
 

@@ -12,7 +12,7 @@ from ambergen.models.network import Head, Reduction
 from ambergen.models.operations import make_operation
 from ambergen.spaces.assembly import Program
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace, Merge
+from ambergen.spaces.hierarchical_space import HierarchicalSpace, Merge
 from ambergen.spaces.operations import operation
 
 

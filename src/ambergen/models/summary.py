@@ -14,7 +14,7 @@ from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.assembly import Program
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.operations import operation
 from ambergen.spaces.space import Space
 

@@ -14,7 +14,7 @@ from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.assembly import Motif, count_nodes, edges, live_edges
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.operations import Operation, operation
 from ambergen.spaces.reading import space_from_dict
 from ambergen.spaces.space import Space

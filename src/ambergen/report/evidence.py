@@ -23,7 +23,10 @@ AUDIT_COLUMNS = ("id", "parameters", "stand_alone")
 
 @dataclass
 class SearchLog:
-    """The events of one search."""
+    """The events of one search.
+
+    contest : mean selection score of the finalists that were trained in full, the winner first; empty before that
+    """
 
     number: int
     started: Record = field(default_factory=dict)
@@ -31,6 +34,7 @@ class SearchLog:
     trials: list[Record] = field(default_factory=list)
     finalists: list[Record] = field(default_factory=list)
     finished: Record = field(default_factory=dict)
+    contest: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def read_evidence(run_dir: Path) -> Evidence:
         path=run_dir,
         run_file=run_file.read_text(encoding="utf-8") if run_file.exists() else None,
         provenance=_read_json(run_dir / "provenance.json"),
-        searches=group_events(read_events(run_dir / "events.jsonl")),
+        searches=_settled(group_events(read_events(run_dir / "events.jsonl")), _read_json(run_dir / "winners.json")),
         scores=_read_table(run_dir / "compare.parquet", SCORE_COLUMNS),
         summary=_read_json(run_dir / "compare.json"),
         histories={
@@ -122,6 +126,16 @@ def group_events(events: Iterable[Record]) -> tuple[SearchLog, ...]:
             case "search_finished":
                 log.finished = event
     return tuple(logs[number] for number in sorted(logs))
+
+
+def _settled(logs: tuple[SearchLog, ...], champions: Record) -> tuple[SearchLog, ...]:
+    """The logs with the winners that the final training named."""
+    for log in logs:
+        champion = champions.get(str(log.number))
+        if champion and log.finished:
+            log.finished = log.finished | {key: champion[key] for key in ("winner", "architecture")}
+            log.contest = champion["scores"]
+    return logs
 
 
 def last_ratings(log: SearchLog) -> list[Record]:

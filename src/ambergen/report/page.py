@@ -415,7 +415,9 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
     scored = any(known(t.get("score")) for log in searches for t in log.trials)
     splits = sorted({str(t.get("split", "search")) for log in searches for t in log.trials}) or ["search"]
     finalists = [
-        f | {"number": log.number, "winner": log.finished.get("winner")} for log in searches for f in log.finalists
+        f | {"number": log.number, "winner": log.finished.get("winner"), "full": log.contest.get(str(f.get("id")))}
+        for log in searches
+        for f in log.finalists
     ]
     return {
         "several": several,
@@ -440,6 +442,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
         "no_policy": "This search has no probabilities of operations to show."
         if any(log.trials for log in searches)
         else "The search has not finished its first step.",
+        "contest": any(len(log.contest) > 1 for log in searches),
         "finalist_split": names_text(sorted({str(f.get("split", "selection")) for f in finalists})),
         "trial_split": names_text(splits),
         "finalists": [
@@ -449,6 +452,7 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
                 "winner": f.get("id") == f["winner"],
                 "shared": score_text(f.get("shared_score")),
                 "alone": score_text(f.get("stand_alone_score")),
+                "full": score_text(f["full"]),
                 "operations": [_key(o, operations) for o in (f.get("architecture") or {}).get("operations", [])],
             }
             for f in finalists

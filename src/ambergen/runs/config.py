@@ -94,6 +94,8 @@ class SearchConfig:
     seed : decides everything
     updates : updates of the controller of enas in a round, each from `controller.architectures` ratings
     finalists : architectures that are trained alone for a short time, of which the best on the selection split wins
+    contenders : finalists, the best of them, that are then trained in full with all seeds; the best mean on the
+        selection split is the winner for good
     rescored : distinct architectures, best by their last rating, that are rated again at the end to choose finalists
     fresh : further architectures, drawn from the final policy of enas, that are rated with them
     max_parameters, max_multiply_adds : limits that every candidate keeps
@@ -112,6 +114,7 @@ class SearchConfig:
     seed: int = 0
     updates: int = 2
     finalists: int = 5
+    contenders: int = 3
     rescored: int = 50
     fresh: int = 50
     max_parameters: int | None = None
@@ -133,9 +136,9 @@ class SearchConfig:
             value = getattr(self, name)
             if value not in choices:
                 raise ConfigError(
-                    f"search: {name} is {value!r}; expected {' or '.join(choices)}.{_near(str(value), choices)}"
+                    f"search: {name} is {value!r}; expected {_one_of(choices)}.{_near(str(value), choices)}"
                 )
-        for name in ("updates", "finalists", "rescored"):
+        for name in ("updates", "finalists", "contenders", "rescored"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search: {name} is {getattr(self, name)}; expected at least 1.")
         if self.fresh < 0:
@@ -158,6 +161,10 @@ class SearchConfig:
     def shared(self) -> SupernetConfig:
         """The supernet of the method."""
         return self.oneshot.supernet if self.method == "oneshot" else self.supernet
+
+
+def _one_of(choices: Sequence[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
 def _near(value: str, choices: Sequence[str]) -> str:

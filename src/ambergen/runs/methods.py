@@ -17,7 +17,7 @@ from ambergen.runs.course import Course, Setting
 from ambergen.runs.rounds import Rounds
 from ambergen.runs.trainings import Trainings
 from ambergen.spaces.base import Candidate, SearchSpace
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.space import Space
 from ambergen.strategies.base import Strategy
 from ambergen.strategies.evolution import AgeingEvolution

@@ -11,7 +11,7 @@ __getattr__, __dir__ = lazy(
         "preset": "ambergen.spaces.presets:preset",
         "register_operation": "ambergen.spaces.operations:register_operation",
         "Space": "ambergen.spaces.space:Space",
-        "HierarchicalSpace": "ambergen.spaces.hierarchical:HierarchicalSpace",
+        "HierarchicalSpace": "ambergen.spaces.hierarchical_space:HierarchicalSpace",
         "Architecture": "ambergen.spaces.architecture:Architecture",
         "Genotype": "ambergen.spaces.genotype:Genotype",
     },

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ambergen.errors import SpaceError
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.space import Space
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.base import SearchSpace
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.space import Space
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,13 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         learned=job.learned,
         until=job.until,
     )
-    record = {"best_epoch": result.best_epoch, "n_epochs": len(result.history), "cost": result.cost.to_dict()}
+    watched = math.isfinite(result.best_score)
+    record = {
+        "best_epoch": result.best_epoch,
+        "n_epochs": len(result.history),
+        "selection_auroc": result.best_score if watched and job.watch == "selection" else None,
+        "cost": result.cost.to_dict(),
+    }
     facts = {**job.provenance, "training": record}
     origin = provenance(job.seed, str(data.device), job.dtype, torch.get_num_threads(), **facts)
     model = Model(network, job.kind, job.spec, store.tracks, store.reverse_partner, store.alphabet.name, origin)

@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.genotype import Genotype
-from ambergen.spaces.hierarchical import HierarchicalSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.presets import hierarchical
 from tests.conformance.spaces import SpaceContract, every
 
