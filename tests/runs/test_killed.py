@@ -25,6 +25,7 @@ from ambergen.runs.course import Course
 from ambergen.runs.events import EventLog, read_events
 from ambergen.runs.loop import search
 from ambergen.runs.rungs import RungConfig
+from ambergen.spaces.space import Space
 from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.tournament import TournamentConfig
@@ -101,6 +102,9 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
     return one
 
 
+FOUR = Space(layers=1, operations=("conv4", "conv8", "max_pool4", "identity"), width=8, reduce=(), skips="none")
+
+
 def config(method: str) -> SearchConfig:
     return search_config(
         method,
@@ -113,11 +117,11 @@ def config(method: str) -> SearchConfig:
     )
 
 
-def run(store: Store, out: Path, method: str, reaper: Reaper, workers: int = 1) -> bool:
+def run(store: Store, out: Path, method: str, reaper: Reaper, workers: int = 1, space: Space = SPACE) -> bool:
     """One attempt; whether it came to its end."""
     with Shuffled(workers, reaper.rng) as executor:
         try:
-            search(SPACE, store, config(method), out, executor)
+            search(space, store, config(method), out, executor)
         except Killed:
             return False
     return True
@@ -166,3 +170,18 @@ def test_search__with_any_number_of_workers_at_any_time_loses_and_doubles_nothin
         assert ended[0]["cost"]["windows"] == paid + sum(
             e["cost"]["windows"] for e in read_events(out / "events.jsonl") if e["event"] == "finalist"
         )
+
+
+def test_search__of_an_exhausted_space_pays_once_for_each_training(
+    small_store: Store, tmp_path: Path, reaper: Reaper
+) -> None:
+    while reaper.kills < KILLS // 4:
+        out = tmp_path / f"{reaper.kills}"
+        reaper.rearm()
+        while not run(small_store, out, "random", reaper, workers=int(reaper.rng.integers(1, 6)), space=FOUR):
+            reaper.rearm()
+        ratings = [e for e in read_events(out / "events.jsonl") if e["event"] == "trial"]
+        assert {e["trial"] for e in ratings} == set(range(24))
+        paid = [(e["id"], e["rung"]) for e in ratings if e["cost"]["windows"]]
+        assert len(set(paid)) == len(paid)
+        assert {rung for _, rung in paid} >= {0, 1}

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ambergen.datasets.store import Store
 from ambergen.errors import RunError
 from ambergen.evaluators.stand_alone import StandAloneConfig
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
+from ambergen.progress import SILENT
 from ambergen.runs.config import SearchConfig
-from ambergen.runs.events import read_events
+from ambergen.runs.course import Setting
+from ambergen.runs.events import EventLog, read_events
 from ambergen.runs.loop import SearchResult, search
+from ambergen.runs.methods import stand_alone
 from ambergen.runs.rungs import RungConfig
+from ambergen.runs.trainings import Trainings
+from ambergen.spaces.base import Candidate
 from ambergen.spaces.space import Space
+from ambergen.strategies.base import Rated
+from ambergen.strategies.random import RandomStrategy
 from ambergen.training.jobs import TrainingJob, train_network
 from tests.simulated import SPACE, TRAIN, search_config
 
@@ -157,6 +165,47 @@ def test_trainings__an_exhausted_space_is_trained_once_and_ends_the_search(small
     assert len(rated) == 2
     assert {t.architecture for t in result.trials[:2]} == {t.architecture for t in result.trials}
     assert all(t.cost.windows == 0 for t in result.trials[2:])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_trainings__of_an_exhausted_space_are_one_at_a_time_for_each_candidate(
+    small_store: Store, tmp_path: Path, workers: int
+) -> None:
+    executor = Reversed(workers)
+    config = search_config("random", "12 trials", rungs=RungConfig((1, 2), eta=2))
+    result = run(small_store, tmp_path, config, executor, TWO)
+    rated = [(str(j.spec["architecture"]), j.until) for j in executor.submitted if j.scored == ("search",)]
+    assert len(rated) == len(set(rated)) == 3  # both, and the better one again
+    assert all(t.score is not None for t in result.trials)
+    assert {t.number for t in result.trials} == set(range(12))
+    up = next(t for t in result.trials if t.rung == 1)
+    if workers == 1:  # what comes again after the promotion has the result of that
+        assert {(t.rung, t.score) for t in result.trials[3:] if t.architecture == up.architecture} == {(1, up.score)}
+
+
+def test_trainings__of_a_promoted_trial_that_fails_leave_its_first_score(small_store: Store, tmp_path: Path) -> None:
+    told, withdrawn = [], []
+
+    class Listening(RandomStrategy):
+        def tell(self, rated: Sequence[Rated]) -> None:
+            told.extend(r.architecture.id for r in rated)
+
+        def withdraw(self, candidates: Sequence[Candidate]) -> None:
+            withdrawn.extend(c.id for c in candidates)
+
+    class Failing(Reversed):
+        def submit(self, function: Any, *args: Any) -> Job:
+            return super().submit(int if args[0].until == 2 else function, *args)  # no number: it raises
+
+    config = search_config("random", "2 trials", rungs=RungConfig((1, 2), eta=2))
+    with Failing(1) as executor:
+        log = EventLog(tmp_path / "events.jsonl")
+        setting = Setting(SPACE, small_store, config, tmp_path, log, executor, 0, "float32", torch.device("cpu"))
+        course = Trainings(setting, Listening(SPACE, 0), stand_alone(setting, "search"))
+        course.run(SILENT.task(""))
+    assert [(t.number, t.rung, t.status) for t in course.trials][-1][1:] == (1, "failed")
+    assert len(told) == 2
+    assert withdrawn == []  # nobody waits for it: it was told
 
 
 def test_trainings__that_all_fail_end_the_search_early(small_store: Store, tmp_path: Path) -> None:

@@ -48,11 +48,15 @@ class Trainings(Course):
         self.rungs = Rungs(len(self.epochs), setting.config.rungs.eta)
         self.pending: list[Pending] = []
         self.repeats = 0
+        self._held: Pending | None = None  # of an architecture that is in training, whose result it will have
+        self._rated: dict[str, Trial] = {}  # by identifier the trial that counts
 
     def run(self, task: Task) -> None:
         budget = self.setting.config.budget
         task.advance(budget.amount - max(0.0, self.spent.left(budget)))
         jobs: dict[Job, Pending] = {}
+        for trial in self.trials:
+            self._remember(trial)
         for pending in list(self.pending):
             self._begin(pending, jobs)
         # What was asked for after the checkpoint and is in the log already has to be asked for before the strategy
@@ -74,6 +78,7 @@ class Trainings(Course):
             start = time.perf_counter()
             pending = jobs.pop(job)
             self._finish(pending, self._own_cost(pending, self.alone.rating(pending.architecture, result)))
+            self._let_go()
             task.advance(before - max(0.0, self.spent.left(budget)))
             task.note(self.note())
 
@@ -89,19 +94,21 @@ class Trainings(Course):
             if promoted is not None:
                 number, rung = promoted
                 return Pending(number, rung, self._architecture(number))
-            if self.n_trials >= self._most_trials() or self.repeats >= _MOST_REPEATS:
+            if self._held or self.n_trials >= self._most_trials() or self.repeats >= _MOST_REPEATS:
                 return None
             architecture = self.strategy.ask(1)[0]
             new = Pending(self.n_trials, 0, architecture)
             self.n_trials += 1
             self.spent.trials = self.n_trials
-            known = self._rated_before(architecture)
-            if known is None:
+            if architecture.id in self._rated:
+                self._finish_again(new)
+            elif any(p.architecture.id == architecture.id for p in self.pending):
+                self._held = new
+                self.pending.append(new)
+                return None
+            else:
                 self.repeats = 0
                 return new
-            # Trained before, with the same seed: the same result, at no cost.
-            self.repeats += 1
-            self._finish(new, Rating(architecture, known.score, known.reason))
 
     def _most_trials(self) -> float:
         budget = self.setting.config.budget
@@ -110,9 +117,10 @@ class Trainings(Course):
     def _architecture(self, number: int) -> Candidate:
         return next(t.architecture for t in self.trials if t.number == number)
 
-    def _rated_before(self, architecture: Candidate) -> Trial | None:
-        same = (t for t in self.trials if t.rung == 0 and t.architecture.id == architecture.id)
-        return next(same, None)
+    def _remember(self, trial: Trial) -> None:
+        """The last trial of an architecture counts, but for one that failed after others had not."""
+        if trial.score is not None or trial.architecture.id not in self._rated:
+            self._rated[trial.architecture.id] = trial
 
     # ---- one rating
 
@@ -120,12 +128,34 @@ class Trainings(Course):
         """Hand the training in; what a search that was stopped had written down already is taken as it stands."""
         setting = self.setting
         recorded = setting.log.find(event="trial", search=setting.number, trial=pending.number, rung=pending.rung)
-        if recorded:
+        if pending.rung == 0 and pending.architecture.id in self._rated:
+            self._finish_again(pending)
+        elif recorded:
             self.check_recorded(pending.number, pending.architecture, recorded[0])
             trial = Trial.from_event(recorded[0], setting.space.read)
             self._finish(pending, Rating(trial.architecture, trial.score, trial.reason, trial.cost))
-            return
-        jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung])] = pending
+        elif any(p.architecture.id == pending.architecture.id for p in jobs.values()):
+            self._held = pending
+        else:
+            jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung])] = pending
+
+    def _let_go(self) -> None:
+        """Give the trial that is held its result, where it is there."""
+        held = self._held
+        if held is not None and held.architecture.id in self._rated:
+            self._held = None
+            self._finish_again(held)
+
+    def _finish_again(self, pending: Pending) -> None:
+        """Of an architecture that was trained before, with the same seed: the same result, at no cost.
+
+        It has the rung of that result, and does not stand on the rungs a second time.
+        """
+        known = self._rated[pending.architecture.id]
+        self.repeats += 1
+        again = Pending(pending.number, known.rung, pending.architecture)
+        self.pending = [p for p in self.pending if p != pending]
+        self._finish(again, Rating(pending.architecture, known.score, known.reason), stands=False)
 
     def _own_cost(self, pending: Pending, rating: Rating) -> Rating:
         """The rating with its cost less that of the rungs below."""
@@ -134,18 +164,20 @@ class Trainings(Course):
         below = sum((t.cost for t in self.trials if t.number == pending.number), Cost())
         return Rating(rating.architecture, rating.score, rating.reason, rating.cost.less(below))
 
-    def _finish(self, pending: Pending, rating: Rating) -> None:
-        """Write a rating down and let rungs and strategy learn from it."""
+    def _finish(self, pending: Pending, rating: Rating, stands: bool = True) -> None:
+        """Write a rating down and let the rungs, where it stands on one, and the strategy learn from it."""
         trial = self.record(pending.number, rating, pending.rung)
+        self._remember(trial)
         self.pending = [p for p in self.pending if p != pending]
         self.cost += trial.cost
         self.spent.device_seconds = self.cost.device_seconds
-        if trial.score is None:
-            self.strategy.withdraw([pending.architecture])
-        else:
-            self.rungs.report(trial.number, trial.rung, trial.score)
+        if trial.score is not None:
+            if stands:
+                self.rungs.report(trial.number, trial.rung, trial.score)
             told = trial.score + trial.rung if self.rungs.top else trial.score
             self.strategy.tell([self.rated(trial, told)])
+        elif trial.rung == 0:  # who failed on a higher one has been told before
+            self.strategy.withdraw([pending.architecture])
         self._keep_checkpoints(trial)
         self.log_step(Advance(), [trial])
         self.save()
@@ -154,14 +186,16 @@ class Trainings(Course):
     def _keep_checkpoints(self, ended: Trial) -> None:
         """Remove those of trainings that nobody will go on with: neither a higher rung nor the finalists."""
         if ended.rung == self.rungs.top:
-            kept = {a.id for a in best_distinct(self.trials, self.setting.config.finalists)}
-            for trial in self.trials:
-                if trial.rung == self.rungs.top and trial.architecture.id not in kept:
-                    self.alone.forget(trial.architecture)
+            n = self.setting.config.finalists
+            best = best_distinct(self.trials, n + 1)
+            kept = {a.id for a in best[:n]}
+            # The other one that may have lost its place is the next best, unless it can still be promoted.
+            for architecture in (ended.architecture, *best[n:]):
+                if architecture.id not in kept and self._rated[architecture.id].rung == self.rungs.top:
+                    self.alone.forget(architecture)
 
     def candidates(self) -> list[Rating]:
-        last = {t.architecture.id: t.score for t in self.trials if t.score is not None}
-        return [Rating(a, last[a.id]) for a in best_distinct(self.trials, len(last))]
+        return [Rating(a, self._rated[a.id].score) for a in best_distinct(self.trials, len(self._rated))]
 
     # ---- continuation
 
