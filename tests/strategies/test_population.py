@@ -9,6 +9,7 @@ from scipy.stats import chisquare
 from ambergen.errors import RunError
 from ambergen.seeds import generator
 from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.presets import compact
 from ambergen.strategies.base import Rated
 from ambergen.strategies.dominance import dominates
@@ -118,3 +119,16 @@ def test_costs__that_are_missing_are_asked_for() -> None:
     population = Population(SPACE, costs=("parameters",))
     with pytest.raises(RunError, match=r"told without its parameters.*found costs \['seconds'\].*costs=\{'parameters'"):
         population.tell([Rated(drawn(1)[0], 0.5, {"seconds": 3.0})])
+
+
+def test_new__goes_on_looking_in_a_large_space_that_gave_nothing_once() -> None:
+    space = HierarchicalSpace(mutations=0)  # all its samples are one genotype
+    start = space.sample(generator(0, "start"))
+    population = Population(space)
+    population.send(start)
+    assert population.new(iter([start]), generator(0, "first")) == start
+    child = space.from_genes([1] * len(space.gene_sizes))
+    population.send(child)
+    other = space.from_genes([2] * len(space.gene_sizes))
+    assert other.id not in population.known
+    assert population.new(iter([child, other]), generator(0, "second")) == other

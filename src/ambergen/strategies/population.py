@@ -12,7 +12,7 @@ from ambergen.errors import RunError
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.strategies.base import Rated, check_untouched, read_rated
 from ambergen.strategies.dominance import best_first
-from ambergen.strategies.novelty import novel
+from ambergen.strategies.novelty import MOST_ENUMERATED, novel
 
 
 class Population:
@@ -53,7 +53,8 @@ class Population:
         if self._exhausted:
             return next(draws)
         candidate = novel(self.space, self.known, draws, rng)
-        self._exhausted = candidate.id in self.known
+        # In a larger space others may be found by the next draws.
+        self._exhausted = candidate.id in self.known and self.space.size <= MOST_ENUMERATED
         return candidate
 
     def send(self, candidate: Candidate) -> None:
