@@ -63,8 +63,9 @@ class Rungs:
     def promote(self) -> tuple[int, int] | None:
         """The trial to train further and the rung that it goes to; None where a new trial should be started."""
         for rung in range(self.top - 1, -1, -1):
+            promoted = set(self._promoted[rung])
             for trial in self.best(rung):
-                if trial not in self._promoted[rung]:
+                if trial not in promoted:
                     self._promoted[rung].append(trial)
                     return trial, rung + 1
         return None

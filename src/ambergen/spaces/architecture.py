@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ambergen.errors import SpaceError
@@ -34,7 +35,7 @@ class Architecture:
                     f"distinct layers below {layer}."
                 )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Ten hexadecimal digits that depend on the architecture alone."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:10]
