@@ -169,6 +169,16 @@ def test_load__reads_operations_of_every_layer(tmp_path: Path) -> None:
     assert load_run(write(again, run.to_yaml())).space == run.space
 
 
+def test_load__takes_one_operation_for_a_list(tmp_path: Path) -> None:
+    assert load_run(write(tmp_path, GENOME + "space: {operations: conv8}\n")).space.operations == ("conv8",)
+
+
+def test_load__refuses_names_beside_lists_of_operations(tmp_path: Path) -> None:
+    message = refused(tmp_path, GENOME + "space: {layers: 2, reduce: [], operations: [[conv8, identity], conv4]}\n")
+    assert "space.operations: 'conv4' stands beside lists of operations; expected names for all layers" in message
+    assert "Write [conv4] for a layer with this operation alone." in message
+
+
 @pytest.mark.parametrize("plugins", ["mine.py", "[mine.py]"])
 def test_load__imports_a_plugin_beside_the_run_file(
     tmp_path: Path, plugins: str, monkeypatch: pytest.MonkeyPatch

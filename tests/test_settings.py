@@ -143,7 +143,7 @@ def test_validate__tells_all_faults_with_line_and_key() -> None:
         cake(text)
     lines = str(caught.value).splitlines()
     assert lines[0] == "a.yaml has 6 faults:"
-    assert "line 2, cake.layers: found 'many'; expected a valid integer" in lines[1]
+    assert "line 2, cake.layers: found 'many'; expected a whole number." in lines[1]
     assert "line 3, cake.creme: 'creme' is unknown. Did you mean 'cream'? Known: layers, sizes, cream, time" in lines[2]
     assert "line 4, cake.cream: found 'salty'; expected 'sweet' or 'sour'" in lines[3]
     assert "line 5, cake.time: '3 moons' has the unknown unit 'moons'" in lines[4]
@@ -154,6 +154,22 @@ def test_validate__tells_all_faults_with_line_and_key() -> None:
 def test_validate__tells_what_a_section_holds_when_it_is_none() -> None:
     with pytest.raises(ConfigError, match="found 7; expected keys: layers, sizes, cream, time, share"):
         cake("cake: 7")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("layers: 1.5", "found 1.5; expected a whole number."),
+        ("layers: 10k", "found '10k'; expected a whole number."),
+        ("layers: 1, sizes: {a: 1}", "found {'a': 1}; expected a list."),
+        ("layers: 1, share: much", "found 'much'; expected a number or 'all'."),
+        ("layers: 1, share: .inf", "found inf; expected a finite number or 'all'."),
+    ],
+)
+def test_validate__speaks_of_numbers_and_lists_not_of_types(value: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cake(f"cake: {{{value}}}")
+    assert str(caught.value).endswith(words)
 
 
 def test_build__adds_the_place_to_what_a_dataclass_refuses() -> None:

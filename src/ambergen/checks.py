@@ -31,7 +31,8 @@ from ambergen.io.fasta import contig_lengths
 from ambergen.models.summary import child_parameters, supernet_parameters
 from ambergen.pipeline import device_name, n_workers
 from ambergen.progress import SILENT, Progress
-from ambergen.runs.config import SHARED
+from ambergen.runs.config import SHARED, WEIGHING
+from ambergen.runs.methods import searched_space
 from ambergen.sequence.alphabets import by_name
 from ambergen.spaces.space import Space
 from ambergen.training.precision import default_device, resolve
@@ -60,6 +61,7 @@ def check_run(run: Run, progress: Progress = SILENT) -> list[Finding]:
         data = _genome if isinstance(run.data.source, GenomeSource) else _table
         findings += _caught("data", lambda: data(run, progress))
     findings += _caught("space", lambda: _space(run))
+    findings += _caught("search", lambda: _search(run))
     findings += _caught("device", lambda: _device(run))
     findings += _caught("out", lambda: _out(run))
     return findings
@@ -214,8 +216,9 @@ def _space(run: Run) -> Iterator[Finding]:
     length, n_tracks = run.length, run.n_tracks
     if length is None or n_tracks is None:
         return
-    lengths = run.space.lengths(length)
-    text = f"{_power(run.space.size)} architectures"
+    space = searched_space(run.space, run.search)
+    lengths = space.lengths(length)
+    text = f"{_power(space.size)} architectures"
     if isinstance(run.space, Space) and run.search.method in SHARED:
         text += f", supernet of {supernet_parameters(run.space, n_tracks, length) / 1e6:.1f} M parameters"
     yield Finding("fine", "space", text)
@@ -228,6 +231,18 @@ def _space(run: Run) -> Iterator[Finding]:
         )
 
 
+def _search(run: Run) -> Iterator[Finding]:
+    search = run.search
+    unused = []
+    if search.method in SHARED:
+        alone = {"rungs": search.rungs.epochs, "prescreen": search.prescreen.score}
+        unused += [f"search.{key} is for methods that train each candidate alone" for key in alone if alone[key]]
+    if search.against and search.method not in WEIGHING:
+        unused.append(f"search.against is for {', '.join(WEIGHING)}")
+    for key in unused:
+        yield Finding("note", "search", f"{key}; the method {search.method} does not look at it")
+
+
 def _device(run: Run) -> Iterator[Finding]:
     device, workers = default_device(), n_workers(run)
     dtype = str(resolve(run.train.precision, device)).removeprefix("torch.")
@@ -235,11 +250,14 @@ def _device(run: Run) -> Iterator[Finding]:
         yield from _cluster(run, f"{device_name()}, {dtype}")
         return
     threads = max(1, cores() // workers)
-    text = f"{device_name()}, {dtype}; {workers} workers with {threads} threads each on {cores()} cores"
+    text = f"{device_name()}, {dtype}; {_number(workers, 'worker')} with {_number(threads, 'thread')} each on "
+    text += _number(cores(), "core")
     yield Finding("fine", "device", text)
     if workers > cores():
         yield Finding(
-            "note", "device", f"{workers} workers share {cores()} cores; execute.workers: {cores()} would be faster"
+            "note",
+            "device",
+            f"{workers} workers share {_number(cores(), 'core')}; execute.workers: {cores()} would be faster",
         )
 
 
@@ -287,6 +305,10 @@ def _needed_bytes(run: Run) -> float:
 
 
 # ---- words
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(counts: dict[str, int], unit: str = "windows") -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
 from ambergen.datasets.splits import PRESETS as SPLITS
@@ -175,7 +175,19 @@ PRESETS: Presets = {
     TrainConfig: train_preset,
 }
 
-_Operations = tuple[str, ...] | tuple[tuple[str, ...], ...]
+
+def _operations(value: Any) -> Any:
+    """One name is a list of one; names beside lists are neither of the two forms."""
+    if isinstance(value, list) and len({isinstance(v, list) for v in value}) > 1:
+        name = next(v for v in value if not isinstance(v, list))
+        raise ValueError(
+            f"{name!r} stands beside lists of operations; expected names for all layers, or one list for each layer. "
+            f"Write [{name}] for a layer with this operation alone."
+        )
+    return [value] if isinstance(value, str) else value
+
+
+_Operations = typing.Annotated[tuple[str, ...] | tuple[tuple[str, ...], ...], BeforeValidator(_operations)]
 """One list for all layers, or one list a layer."""
 
 

@@ -321,11 +321,21 @@ def validate(document: Document, model: type[M]) -> M:
             key = _real_key(document, detail["loc"], detail["type"])
             fault = Fault(key, _message(model, key, dict(detail)))
             # The members of a union each tell their own fault; one of a place is enough.
-            if key in faults and fault.message not in faults[key].message:
-                fault = Fault(key, f"{faults[key].message[:-1]}, or: {fault.message}")
+            if key in faults:
+                fault = Fault(key, _either(faults[key].message, fault.message))
             faults[key] = fault
         document.refuse(list(faults.values()))
         raise  # unreachable: there is at least one fault
+
+
+def _either(one: str, other: str) -> str:
+    """What two members of a union say of one value, as one sentence."""
+    if other in one:
+        return one
+    found, _, expected = other.partition("; expected ")
+    if expected and one.startswith(f"{found}; expected "):
+        return f"{one[:-1]} or {expected}"
+    return f"{one[:-1]}, or: {other}"
 
 
 def _real_key(document: Document, location: Sequence[str | int], kind: str) -> Key:
@@ -339,6 +349,24 @@ def _real_key(document: Document, location: Sequence[str | int], kind: str) -> K
     return tuple(key)
 
 
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "path_type": "a path",
+}
+"""pydantic's types of faults, in words of a user."""
+
+
 def _message(model: type[BaseModel], key: Key, detail: Mapping[str, Any]) -> str:
     if detail["type"] == "extra_forbidden":
         return unknown(str(key[-1]), known_keys(model, key[:-1]))
@@ -346,7 +374,8 @@ def _message(model: type[BaseModel], key: Key, detail: Mapping[str, Any]) -> str
         return "the key is missing; it has no default."
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
-    text = str(detail["msg"]).replace("Input should be", "expected").replace("Value error, ", "")
+    plain_words = _EXPECTED.get(detail["type"])
+    text = f"expected {plain_words}" if plain_words else str(detail["msg"]).replace("Input should be", "expected")
     if detail["type"] in ("model_type", "model_attributes_type", "dataclass_type"):
         text = f"expected keys: {', '.join(known_keys(model, key))}"
     found = detail["input"]

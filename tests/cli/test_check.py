@@ -35,6 +35,34 @@ def test_check__says_where_the_trainings_of_a_cluster_run(
     assert any("trainings run in Ray's workers on the cluster at 10.0.0.1:6379" in f["message"] for f in found)
 
 
+def test_check__names_settings_that_the_method_does_not_look_at(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("search.rungs.epochs=[1, 2]", "search.prescreen.score=naswot", "search.against=parameters")
+    given = [word for s in settings for word in ("--set", s)]
+    assert command("check", project / "run.yaml", *given, "--set", "search.method=enas") == 0
+    text = capsys.readouterr().out
+    for key in ("rungs", "prescreen"):
+        alone = f"search.{key} is for methods that train each candidate alone"
+        assert f"note    search: {alone}; the method enas does not look at it" in text
+    assert "search.against is for hierarchical, evolution, oneshot; the method enas does not" in text
+    evolution = ("search.method=evolution", "search.budget=5 trials")
+    assert command("check", project / "run.yaml", *given, *(w for s in evolution for w in ("--set", s))) == 0
+    assert "does not look at" not in capsys.readouterr().out
+
+
+def test_check__counts_the_space_that_the_method_searches(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = []
+    for method in ("evolution", "hierarchical"):
+        settings = (f"search.method={method}", "search.budget=5 trials")
+        assert command("check", project / "run.yaml", *(w for s in settings for w in ("--set", s))) == 0
+        sizes.append(next(x for x in capsys.readouterr().out.splitlines() if x.startswith("ok      space:")))
+    assert "216 architectures" in sizes[0]
+    assert "216 architectures" not in sizes[1]
+
+
 def test_check__tells_all_missing_files(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "forward.bed").unlink()
     (project / "reverse.bed").write_text("")

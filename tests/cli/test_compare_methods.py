@@ -55,6 +55,10 @@ def test_tabular__gives_json_and_a_figure(
         (("--tabular", "--budget", "3 epochs"), "counts epochs of shared weights"),
         (("--tabular", "--seeds", "1"), "expected at least 2"),
         (("--tabular", "run.yaml"), "needs no run file"),
+        (("--tabular", "--methods", ","), "--methods ',' names no method; expected names with commas"),
+        (("--tabular", "--set", "search.seed=1"), "--set changes a run file, and --tabular has none"),
+        (("--tabular", "--workers", "0"), "should be greater than or equal to 1"),
+        (("run.yaml", "--workers", "2"), "with a run file say --set execute.workers=N"),
         ((), "name a run file"),
     ],
 )
@@ -78,4 +82,4 @@ def test_compare_methods__on_a_run_file_writes_table_and_page(
     assert command(*call, "--budget", "5s device", "--json") == 0
     assert {m["method"] for m in json.loads(capsys.readouterr().out)["methods"]} == {"random"}
     assert command(*call, "--budget", "9s") == 2
-    assert "begun with other settings: budget" in capsys.readouterr().err
+    assert "begun with other settings: budget was '5s device' and is now '9s device'" in capsys.readouterr().err

@@ -119,6 +119,11 @@ def test_describe__refuses_a_file_that_is_no_json(tmp_path: Path) -> None:
         describe(str(tmp_path / "a.json"), tracks=None, length=None, as_json=False)
 
 
+def test_describe__of_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.json: there is no such file\. Check the path"):
+        describe(str(tmp_path / "a.json"), tracks=None, length=None, as_json=False)
+
+
 def test_draw__has_a_line_for_every_layer_and_reduction() -> None:
     space = amber()
     lines = draw(space, space.sample(np.random.default_rng(0)), 1000).splitlines()

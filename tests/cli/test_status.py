@@ -26,7 +26,7 @@ def test_status__tells_stages_searches_and_models(
     assert search["trials"] == 6
     assert search["winner"] is not None
     assert search["seconds_left"] is None
-    assert len(record["models"]) == 2
+    assert len(record["models"]) == 4  # two finalists, with two seeds each
 
 
 def test_status__is_a_table_for_people(trained: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +34,19 @@ def test_status__is_a_table_for_people(trained: Path, command: Command, capsys: 
     text = capsys.readouterr().out
     assert "6 steps" in text
     assert "Trained models:" in text
+
+
+def test_status__counts_a_trial_of_several_rungs_once(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("search.method=random", "search.budget=4 trials", "search.rungs={epochs: [1, 2], eta: 2}")
+    assert command("search", project / "run.yaml", *(word for s in settings for word in ("--set", s))) == 0
+    assert "search split, trained alone" in capsys.readouterr().out
+    log = (project / "out" / "events.jsonl").read_text()
+    assert log.count('"event":"trial"') > 4
+    assert command("status", project / "out") == 0
+    row = capsys.readouterr().out.splitlines()[-1].split("  ")
+    assert [word.strip() for word in row if word.strip()][:5] == ["0", "random", "4 trials", "-", "4"]
 
 
 def test_status__of_a_search_under_way_has_best_and_time_left(

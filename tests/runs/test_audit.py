@@ -319,6 +319,14 @@ def test_sentences__say_what_tau_means() -> None:
     assert "zico ranks best, with tau 0.40 (95% interval 0.20 to 0.60); it was picked among 2" in text
 
 
+@pytest.mark.parametrize(("precision", "words"), [(0.0, "is not the best alone"), (1.0, "is the best alone too")])
+def test_sentences__of_one_best_network_speak_of_one(precision: float, words: str) -> None:
+    one = {"n": 5, "k": 1, "precision": interval(precision), "regret": interval(0.004), "score": SHARED}
+    found = {**one, "tau": interval(0.2, -1, 1), "partial_tau": interval(None)}
+    text = sentences({"agreements": [found], "level": 0.95, "failed": [], "n": 5})[1]
+    assert text == f"The network that it puts first {words}; it is 0.004 below the best of all."
+
+
 def test_sentences__do_not_claim_what_the_interval_does_not() -> None:
     text = told(interval(0.1, -0.1, 0.3), interval(0.02, -0.2, 0.2), failed=2)
     assert "which 40 architectures cannot tell from a coin" in text

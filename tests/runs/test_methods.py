@@ -241,8 +241,30 @@ def test_warm_start__from_ratings_of_another_kind_is_refused(
     finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path
 ) -> None:
     config = configured("evolution", warm_start=finished["enas"][0])
-    with pytest.raises(ConfigError, match=r"warm_start: .*events.jsonl has 12 ratings, of which 0 are stand-alone"):
+    words = (
+        r"warm_start: .*events.jsonl has 12 ratings, of which 0 are of networks trained alone with the objective auroc"
+    )
+    with pytest.raises(ConfigError, match=words):
         run(small_store, tmp_path, config)
+
+
+def test_warm_start__from_ratings_by_another_objective_is_refused(
+    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path
+) -> None:
+    config = configured("evolution", warm_start=finished["random"][0], objective="average_precision")
+    with pytest.raises(ConfigError, match="of which 0 are of networks trained alone with the objective average_prec"):
+        run(small_store, tmp_path, config)
+
+
+def test_warm_start__from_a_folder_that_is_not_there_leaves_nothing_behind(
+    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path
+) -> None:
+    config = configured("evolution", warm_start=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"warm_start: there is no .*nowhere/events.jsonl; .*Correct the path"):
+        run(small_store, tmp_path / "out", config)
+    assert not (tmp_path / "out" / "events.jsonl").exists()
+    # So the corrected settings are not those of another search.
+    assert run(small_store, tmp_path / "out", replace(config, warm_start=finished["random"][0])).finalists
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,34 @@ def test_rungs__the_finalist_is_of_the_highest_rung(ladder: tuple[Path, SearchRe
     assert result.architecture == max(top, key=lambda a: top[a] or 0.0)
 
 
+class Shown:
+    """A progress bar's figure after each trial."""
+
+    def __init__(self) -> None:
+        self.amount, self.seen = 0.0, list[float]()
+
+    def advance(self, amount: float = 1) -> None:
+        self.amount += amount
+        self.seen.append(self.amount)
+
+    def note(self, text: str) -> None:
+        pass
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def test_trainings__show_the_trials_that_have_ended(small_store: Store, tmp_path: Path) -> None:
+    shown, config, log = Shown(), search_config("random", "4 trials"), EventLog(tmp_path / "events.jsonl")
+    with Reversed(2) as executor:
+        setting = Setting(SPACE, small_store, config, tmp_path, log, executor, 0, "float32", torch.device("cpu"))
+        Trainings(setting, RandomStrategy(SPACE, 0), stand_alone(setting, "search")).run(shown)
+    assert shown.seen == [0, 1, 2, 3, 4]
+
+
 def test_trainings__keep_the_checkpoints_that_somebody_may_go_on_with(small_store: Store, tmp_path: Path) -> None:
     class Watching(Reversed):
         most = 0

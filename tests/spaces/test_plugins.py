@@ -93,8 +93,12 @@ def test_plugins__are_read_again_once_they_are_corrected(plugin: Path) -> None:
     [
         ("absent.py", None, r"no file .*absent\.py; expected Python code that calls .*register_operation"),
         ("no_such_module_of_mine", None, "no module 'no_such_module_of_mine' that Python can import"),
-        ("wrong.py", "1 / 0", "wrong.py fails when it is imported: ZeroDivisionError: division by zero"),
-        ("needs.py", "import no_such_thing", "needs.py fails when it is imported: .*no_such_thing"),
+        (
+            "wrong.py",
+            "\n1 / 0",
+            "wrong.py fails when it is imported, in line 2: ZeroDivisionError: .*Correct it",
+        ),
+        ("needs.py", "import no_such_thing", "needs.py fails when it is imported, in line 1: .*no_such_thing"),
         ("broken.py", "def", "broken.py fails when it is imported: SyntaxError"),
         ("other.py", "x = 1", "'conv4_thrice' is not an operation; expected .*or one that is registered"),
     ],

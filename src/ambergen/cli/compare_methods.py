@@ -26,42 +26,57 @@ def compare_methods(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option("--budget", metavar="BUDGET", help="Of one search; see below."),
+        typer.Option("--budget", metavar="BUDGET", help="Of one search; see above."),
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Searches a method; default 3, on a table 50.")] = None,
     tabular: Annotated[bool, typer.Option("--tabular", help="Search the bundled table of trainings.")] = False,
-    workers: Annotated[int, typer.Option("--workers", help="Simulated trainings at a time, on a table.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Simulated trainings at a time, on a table; default 1.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the curves.")] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Which search method for my budget?
 
-    With a run file every method (enas, nas, hierarchical, evolution, oneshot, random) searches your data, several
-    times with other seeds, for the same device time with everything counted. The winners are trained alike and
-    measured on the test split. The same command continues where it was stopped. The budget is a time, such as 20min:
-    device time of one search.
+    With a run file every method (enas, nas, hierarchical, evolution, oneshot,
+    random) searches your data, several times with other seeds, for the same
+    device time with everything counted. The winners are trained alike and
+    measured on the test split. The budget is a time, such as 20min: device time
+    of one search; without --budget it is that of the run file. The same command
+    continues where it was stopped, and takes more methods and seeds later.
 
-    With --tabular methods (random, nas, evolution, tournament) search a table of 343 architectures that come trained
-    with the package, in seconds. The budget is a number of trainings, such as 100, or a time, such as '10min device'.
+    With --tabular methods (random, nas, evolution, tournament) search a table of
+    343 architectures that come trained with the package, in seconds. The budget
+    is a number of trainings, such as 100, or a time, such as '10min device'.
 
     Examples:
 
       ambergen compare-methods --tabular --budget 100 --seeds 50
-      ambergen compare-methods study/run.yaml --methods enas,evolution,random --budget 20min --seeds 3
+      ambergen compare-methods study/run.yaml --methods enas,random --budget 20min
     """
     if tabular:
         if run_file is not None:
             raise typer.BadParameter("--tabular needs no run file; leave one of the two out.")
-        _on_table(_names(methods), budget or "100", 50 if seeds is None else seeds, workers, plot, as_json)
+        if overrides:
+            raise typer.BadParameter("--set changes a run file, and --tabular has none; leave one of the two out.")
+        _on_table(_names(methods), budget or "100", 50 if seeds is None else seeds, workers or 1, plot, as_json)
         return
     if run_file is None:
         raise typer.BadParameter("name a run file, or give --tabular to search the bundled table.")
+    if workers is not None:
+        raise typer.BadParameter("--workers is of --tabular; with a run file say --set execute.workers=N.")
     _on_data(run_file, _names(methods), budget, 3 if seeds is None else seeds, plot, overrides, as_json)
 
 
 def _names(methods: str | None) -> list[str] | None:
-    return None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    """None where they are not given, which means all."""
+    if methods is None:
+        return None
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    if not names:
+        raise typer.BadParameter(f"--methods {methods!r} names no method; expected names with commas, or leave it out.")
+    return names
 
 
 # ---- on a table

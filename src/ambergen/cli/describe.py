@@ -119,6 +119,8 @@ def _record(path: Path) -> dict[str, Any]:
 
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file. Check the path for a misspelling.") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}. Give the file that ambergen wrote.") from error
     if not isinstance(record, dict):

@@ -26,26 +26,27 @@ Audit = Annotated[
 def search(run_file: RunFile, overrides: Overrides = None, audit: Audit = None, as_json: AsJson = False) -> None:
     """Search the space for good architectures; the store is built first where it is missing.
 
-    A budget is a time (90s, 30min, 2h) or a count (20 epochs, 500 steps, 40 trials).
-    Rewards come from the search split; the few best are trained alone for a short
-    time, and the selection split names the winner. Ctrl-C leaves a search that the
-    same command continues.
+    A budget is a time (90s, 30min, 2h) or a count (20 epochs, 500 steps, 40
+    trials). Rewards come from the search split; the few best are trained alone
+    for a short time, and the selection split names the winner. Ctrl-C leaves a
+    search that the same command continues.
 
-    With --audit N the search is put to the test: N architectures of all sizes are
-    trained alone, as finalists are, and measured on the selection split. Kendall's
-    tau says how well shared weights, and scores of untrained networks, rank them.
-    An interrupted audit is continued by the same command.
+    With --audit N the search is put to the test: N architectures of all sizes
+    are trained alone, as finalists are, and measured on the selection split.
+    Kendall's tau says how well shared weights, and scores of untrained networks,
+    rank them. An interrupted audit is continued by the same command.
 
     Examples:
 
       ambergen search study/run.yaml
-      ambergen search study/run.yaml --set search.budget=2h --set compare.searches=3
+      ambergen search study/run.yaml --set search.method=nas
       ambergen search study/run.yaml --audit 50
     """
     from ambergen.cli.chain import do
     from ambergen.cli.tables import score, table
     from ambergen.report.evidence import read_evidence
     from ambergen.runs.audit import AuditConfig
+    from ambergen.runs.config import SHARED
 
     how = None if audit is None else AuditConfig(audit)  # refuses an impossible number before the work
     run = do(run_file, overrides, ("search",))
@@ -65,7 +66,8 @@ def search(run_file: RunFile, overrides: Overrides = None, audit: Audit = None, 
     if as_json:
         print(json.dumps(records if audited is None else {"finalists": records, "audit": audited}, indent=2))
         return
-    header = ("search", "finalist", "", "search split, shared weights", "selection split, trained alone")
+    rated = "shared weights" if run.search.method in SHARED else "trained alone"
+    header = ("search", "finalist", "", f"search split, {rated}", "selection split, trained alone")
     rows = [
         (r["search"], r["id"], "winner" if r["winner"] else "", score(r["shared"]), score(r["stand_alone"]))
         for r in records

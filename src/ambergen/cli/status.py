@@ -61,7 +61,8 @@ def _search(log: SearchLog) -> dict[str, Any]:
     last = log.steps[-1] if log.steps else {}
     used = (log.finished or last).get("cost", {}).get("device_seconds", 0.0)
     pace = {"seconds": last.get("cost", {}).get("wall_seconds", used), "device_seconds": used}
-    done = {"epochs": last.get("epochs", 0.0), "steps": last.get("supernet_steps", 0), "trials": len(log.trials)}
+    n_trials = len({t["trial"] for t in log.trials})  # with successive halving, one has a rating for each rung
+    done = {"epochs": last.get("epochs", 0.0), "steps": last.get("supernet_steps", 0), "trials": n_trials}
     return {
         "search": log.number,
         "method": log.started.get("method"),
@@ -112,7 +113,7 @@ def _row(search: dict[str, Any]) -> tuple[object, ...]:
         search["search"],
         search["method"] or "-",
         search["budget"] or "-",
-        f"{search['epochs']:.1f}",
+        f"{search['epochs']:.1f}" if search["epochs"] else "-",
         search["trials"],
         search["failed"],
         best["id"] if best else "-",

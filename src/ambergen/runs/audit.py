@@ -378,6 +378,9 @@ def _ranking(shared: Record, level: str) -> str:
 
 def _best(shared: Record) -> str:
     k, precision, regret = shared["k"], shared["precision"]["estimate"], shared["regret"]["estimate"]
+    if k == 1:
+        is_it = "is the best alone too" if precision == 1 else "is not the best alone"
+        return f"The network that it puts first {is_it}; it is {regret:.3f} below the best of all."
     return (
         f"Of the {k} networks that it puts first, {_count(precision * k)} are among the {k} best alone (by chance "
         f"{_count(k * k / shared['n'])}), and the best of them is {regret:.3f} below the best of all."

@@ -28,6 +28,9 @@ SHARED = ("enas", "oneshot")
 LAYERED = ("enas", "nas", "oneshot")
 """Methods that need the macro space, whose layers a controller or a supernet is made of."""
 
+WEIGHING = ("hierarchical", "evolution", "oneshot")
+"""Methods that weigh the objective against what is to be small as well (`SearchConfig.against`)."""
+
 Small = Literal["parameters", "multiply_adds"]
 
 

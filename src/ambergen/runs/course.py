@@ -222,7 +222,8 @@ class Course(ABC):
         """For the progress bar."""
         scores = [t.score for t in self.trials if t.score is not None]
         speed = self.cost.windows / max(self.cost.device_seconds, 1e-9)
-        best = f"best {max(scores):.4f}, last {scores[-1]:.4f}" if scores else "no trial succeeded"
+        none = "no trial succeeded" if self.trials else "no trial yet"
+        best = f"best {max(scores):.4f}, last {scores[-1]:.4f}" if scores else none
         return f"{best}, {self.n_trials} trials, {speed:,.0f} windows/s"
 
     def give_up_if_hopeless(self, at_the_end: bool = False) -> None:

@@ -80,16 +80,19 @@ def search(
     precision = dtype or str(resolve(config.shared.train.precision, device)).removeprefix("torch.")
     log = EventLog(out / "events.jsonl")
     space = searched_space(space, config)
-    started = _begin(log, _started(space, store, config, number, precision, device))
+    event = _started(space, store, config, number, precision, device)
+    started = _begun(log, event)
     setting = Setting(space, store, config, out, log, executor, number, started["dtype"], device)
     ended = log.find(event="search_finished", search=number)
     if ended:
+        shutil.rmtree(setting.trainings, ignore_errors=True)  # left where a kill came just after the search's end
         return _recorded(setting, ended[0])
     for split in ("search", "selection"):
         check_measurable(split, len(store.indices(split)), store.positives(split))
     course = make_course(setting)
     if not course.resume() and config.warm_start is not None:
         course.strategy.learn(read_history(setting, config.warm_start, course.evaluator))
+    log.append(event)  # Only now: settings that cannot be begun with are not those that it was begun with.
     with progress.task(f"search {number}: {config.method}", total=config.budget.amount) as task:
         course.run(task)
     return _finish(setting, course, progress)
@@ -125,16 +128,17 @@ def _supernet_size(space: SearchSpace, store: Store, config: SearchConfig) -> di
     return {"supernet_parameters": size}
 
 
-def _begin(log: EventLog, event: dict[str, Any]) -> dict[str, Any]:
-    """The first event as it was first written; a search keeps its dtype on whatever machine it is continued.
+def _begun(log: EventLog, event: dict[str, Any]) -> dict[str, Any]:
+    """The first event as it was first written, or will be; a search keeps its dtype wherever it is continued.
 
     Raises
     ------
     ConfigError
         If the search was begun with other settings.
     """
-    known = log.append(event)
-    now = {**json.loads(json.dumps(event)), "dtype": known.get("dtype"), "device": known.get("device")}
+    now = json.loads(json.dumps(event))
+    known = next(iter(log.find(event="search_started", search=event["search"])), now)
+    now |= {"dtype": known.get("dtype"), "device": known.get("device")}
     for key, before, after in differences(known, now):
         raise ConfigError(
             f"{log.path}: search {event['search']} was begun with other settings: {key} was {before!r} and is now "

@@ -52,8 +52,8 @@ class Trainings(Course):
         self._rated: dict[str, Trial] = {}  # by identifier the trial that counts
 
     def run(self, task: Task) -> None:
-        budget = self.setting.config.budget
-        task.advance(budget.amount - max(0.0, self.spent.left(budget)))
+        shown = self._used()
+        task.advance(shown)
         jobs: dict[Job, Pending] = {}
         for trial in self.trials:
             self._remember(trial)
@@ -71,7 +71,6 @@ class Trainings(Course):
                 self._begin(new, jobs)
             if not jobs:
                 break
-            before = max(0.0, self.spent.left(budget))
             job = next(iter(self.setting.executor.as_completed(jobs)))
             result = job.result()
             self.spent.seconds += time.perf_counter() - start
@@ -79,8 +78,17 @@ class Trainings(Course):
             pending = jobs.pop(job)
             self._finish(pending, self._own_cost(pending, self.alone.rating(pending.architecture, result)))
             self._let_go()
-            task.advance(before - max(0.0, self.spent.left(budget)))
+            used = self._used()
+            task.advance(used - shown)
+            shown = used
             task.note(self.note())
+
+    def _used(self) -> float:
+        """How much of the budget is behind; a trial under way is not."""
+        budget = self.setting.config.budget
+        if budget.unit == "trials":
+            return len({t.number for t in self.trials})
+        return budget.amount - max(0.0, self.spent.left(budget))
 
     # ---- who is next
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import extract_tb
 
 from ambergen.errors import SpaceError
 
@@ -50,7 +51,12 @@ def load_plugins(plugins: Sequence[str]) -> None:
 
 
 def _raised(plugin: str, error: Exception) -> str:
-    return f"space: plugins: {plugin} fails when it is imported: {type(error).__name__}: {error}"
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == plugin]
+    at = f", in line {lines[-1]}" if lines else ""  # the message of a SyntaxError has its line
+    return (
+        f"space: plugins: {plugin} fails when it is imported{at}: {type(error).__name__}: {error}. Correct it, and "
+        "give the same command again."
+    )
 
 
 def _load_file(path: Path) -> None:

@@ -239,6 +239,8 @@ def _begun_before(path: Path, settings: Record) -> Begun:
             f"{path.parent} to compare anew."
         ) from error
     for key, old, new in differences(before, settings):
+        if key == "budget":
+            old, new = (str(Budget(amount, "device_seconds")) for amount in (old, new))
         raise ConfigError(
             f"{path.parent}: this comparison was begun with other settings: {key} was {old!r} and is now {new!r}. Go "
             f"back to them, give the run another folder (--set out=…), or remove {path.parent}."
