@@ -216,9 +216,8 @@ def _space(run: Run) -> Iterator[Finding]:
     length, n_tracks = run.length, run.n_tracks
     if length is None or n_tracks is None:
         return
-    space = searched_space(run.space, run.search)
-    lengths = space.lengths(length)
-    text = f"{_power(space.size)} architectures"
+    lengths = run.space.lengths(length)
+    text = f"{_power(searched_space(run.space, run.search).size)} architectures"
     if isinstance(run.space, Space) and run.search.method in SHARED:
         text += f", supernet of {supernet_parameters(run.space, n_tracks, length) / 1e6:.1f} M parameters"
     yield Finding("fine", "space", text)
