@@ -79,6 +79,10 @@ def test_compare_methods__on_a_run_file_writes_table_and_page(
     assert "At 5s of device time a search" in text
     assert f"Page: {project / 'out' / 'methods.html'}" in text
     assert (project / "out" / "methods.html").is_file()
+    assert command("status", project / "out") == 0
+    told = capsys.readouterr().out
+    assert "build    done" in told
+    assert "random, seed 0  random" in told
     assert command(*call, "--budget", "5s device", "--json") == 0
     assert {m["method"] for m in json.loads(capsys.readouterr().out)["methods"]} == {"random"}
     assert command(*call, "--budget", "9s") == 2

@@ -29,6 +29,16 @@ def test_status__tells_stages_searches_and_models(
     assert len(record["models"]) == 4  # two finalists, with two seeds each
 
 
+def test_status__of_a_page_made_by_hand_does_not_call_it_the_last_word(
+    trained: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("report", trained / "out") == 0
+    assert "`ambergen run` with the run file goes on from here." in (trained / "out" / "report.html").read_text()
+    capsys.readouterr()
+    assert command("status", trained / "out", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["stages"]["report"] == "written"
+
+
 def test_status__is_a_table_for_people(trained: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("status", trained / "out") == 0
     text = capsys.readouterr().out

@@ -18,8 +18,10 @@ from ambergen.evaluators.stand_alone import StandAlone, StandAloneConfig
 from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.comparison import best_of
 from ambergen.report.methods_page import write_methods_page
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.validation.method_records import METHODS, MethodsConfig, Setup, anytime, at_costs
-from ambergen.validation.methods import compare_methods
+from ambergen.validation.method_summary import _against_random, _interval
+from ambergen.validation.methods import compare_methods, methods_of
 from tests.simulated import SPACE, TRAIN, search_config
 
 
@@ -162,6 +164,41 @@ def test_compare_methods__says_what_one_search_can_tell(compared: tuple[Path, di
     assert "curves of their own" in words
 
 
+def test_sentences__of_random_search_alone_say_that_nothing_is_compared() -> None:
+    summary = {"methods": [{"method": "random"}], "tests": []}
+    assert list(_against_random(summary)) == [
+        "Random search was the only method, so that there is nothing to compare it with."
+    ]
+    summary["methods"][0]["method"] = "nas"
+    assert "Random search was not among the methods" in next(_against_random(summary))
+
+
+def test_sentences__say_that_the_difference_is_a_median() -> None:
+    test = {"method": "nas", "n": 3, "n_random": 3, "difference": 0.02, "low": -0.01, "high": 0.03, "superiority": 0.7}
+    summary = {"methods": [], "tests": [test | {"p": 0.4, "p_adjusted": 0.4, "smallest_p": 0.1}]}
+    assert next(_against_random(summary)).startswith(
+        "nas against random search: median difference of two searches +0.0200 (-0.0100 to +0.0300), which may be chance"
+    )
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=4))
+def test_interval__of_scores_stays_among_scores(values: list[float]) -> None:
+    found = _interval(values)
+    assert 0 <= found["low"] <= found["mean"] + 1e-9
+    assert found["mean"] - 1e-9 <= found["high"] <= 1
+
+
+def test_compare_methods__refuses_methods_that_cannot_search_the_space(small_store: Store, tmp_path: Path) -> None:
+    hierarchical = replace(setup(small_store), space=HierarchicalSpace())
+    config = MethodsConfig(("enas", "random", "nas"), Budget(5, "seconds"))
+    words = "enas, nas cannot search a space without layers, .* expected some of hierarchical, evolution, random. Leave"
+    with InlineExecutor() as executor, pytest.raises(ConfigError, match=words):
+        compare_methods(hierarchical, config, executor, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert methods_of(hierarchical.space) == ("hierarchical", "evolution", "random")
+    assert methods_of(SPACE) == METHODS
+
+
 def test_compare_methods__goes_on_with_more_seeds(
     compared: tuple[Path, dict[str, Any]], small_store: Store, budget: Budget
 ) -> None:
@@ -198,7 +235,7 @@ def test_compare_methods__refuses_other_settings(
 def test_compare_methods__a_budget_has_to_pay_for_the_finalists(small_store: Store, tmp_path: Path) -> None:
     with (
         InlineExecutor() as executor,
-        pytest.raises(ConfigError, match=r"0\.001s device does not pay for the 1 finalists of a search by random"),
+        pytest.raises(ConfigError, match=r"0\.001s device does not pay for the finalists of a search by random: 1, of"),
     ):
         compare_methods(setup(small_store), MethodsConfig(("random",), Budget(0.001, "seconds")), executor, tmp_path)
     assert not list(tmp_path.glob("methods/random/*"))

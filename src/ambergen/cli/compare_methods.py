@@ -22,7 +22,8 @@ def compare_methods(
         Path | None, typer.Argument(metavar="[RUN.yaml]", help="The run file; not needed with --tabular.")
     ] = None,
     methods: Annotated[
-        str | None, typer.Option("--methods", metavar="A,B,…", help="Names, with commas; default: all.")
+        str | None,
+        typer.Option("--methods", metavar="A,B,…", help="Names, with commas; default: all that can search the space."),
     ] = None,
     budget: Annotated[
         str | None,
@@ -148,11 +149,12 @@ def _on_data(
     from ambergen.budgets import Budget
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.config import load_run
-    from ambergen.validation.method_records import METHODS, MethodsConfig
+    from ambergen.validation.method_records import MethodsConfig
+    from ambergen.validation.methods import methods_of
 
     run = load_run(run_file, overrides or ())
     limit = run.search.budget if budget is None else Budget.parse(budget)
-    config = MethodsConfig(tuple(methods or METHODS), limit, seeds)
+    config = MethodsConfig(tuple(methods or methods_of(run.space)), limit, seeds)
     summary = _compared(run, config, progress_for_terminal())
     if plot is not None:
         from ambergen.atomic import write_text

@@ -31,6 +31,7 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
         "run": str(folder),
         "stages": _stages(evidence),
         "searches": [_search(log) for log in evidence.searches],
+        "methods": _methods(folder),
         "models": _models(folder),
         "comparison": [
             {"model": m["model"], "auroc": (m.get("auroc") or {}).get("mean")}
@@ -41,18 +42,18 @@ def status(folder: RunFolder, as_json: AsJson = False) -> None:
 
 
 def _stages(evidence: Evidence) -> dict[str, str]:
-    """Stage -> done, going on, or not begun."""
+    """Stage -> done, begun, not begun, or written: a page that may be older than the rest."""
     from ambergen.stages import StageBook
 
     done = StageBook(evidence.path).done()
-    begun = {
-        "build": (evidence.path / "store").exists(),
-        "search": bool(evidence.searches),
-        "train": bool(evidence.histories),
-        "compare": evidence.scores is not None,
-        "report": (evidence.path / "report.html").exists(),
+    found = {
+        "build": "done" if (evidence.path / "store").exists() else None,  # a store is whole or not there
+        "search": "begun" if evidence.searches else None,
+        "train": "begun" if evidence.histories else None,
+        "compare": "begun" if evidence.scores is not None else None,
+        "report": "written" if (evidence.path / "report.html").exists() else None,
     }
-    return {stage: "done" if stage in done else "begun" if was else "not begun" for stage, was in begun.items()}
+    return {stage: "done" if stage in done else state or "not begun" for stage, state in found.items()}
 
 
 def _search(log: SearchLog) -> dict[str, Any]:
@@ -90,6 +91,18 @@ def _seconds_left(budget: str | None, used: float, done: dict[str, float]) -> fl
     return max(0.0, limit.amount - counted) * used / counted if counted else None
 
 
+def _methods(folder: Path) -> list[dict[str, Any]]:
+    """The searches of `ambergen compare-methods`, each in a run directory of its own."""
+    from ambergen.report.evidence import read_evidence
+
+    folders = sorted(path.parent for path in folder.glob("methods/*/seed*/events.jsonl"))
+    return [
+        {**_search(log), "search": f"{path.parent.name}, seed {path.name.removeprefix('seed')}"}
+        for path in folders
+        for log in read_evidence(path).searches
+    ]
+
+
 def _models(folder: Path) -> list[str]:
     return sorted(str(p.parent.relative_to(folder / "models")) for p in folder.glob("models/*/seed*/model.json"))
 
@@ -99,6 +112,9 @@ def _text(record: dict[str, Any]) -> str:
     if record["searches"]:
         header = ("search", "method", "budget", "epochs", "trials", "failed", "best", "score", "cost", "left")
         parts.append(table(header, [_row(s) for s in record["searches"]], left=(0, 1, 2)))
+    if record["methods"]:
+        header = ("compared", "method", "budget", "epochs", "trials", "failed", "best", "score", "cost", "left")
+        parts.append(table(header, [_row(s) for s in record["methods"]], left=(0, 1, 2)))
     if record["models"]:
         parts.append("Trained models:\n" + "\n".join(f"  {name}" for name in record["models"]))
     if record["comparison"]:

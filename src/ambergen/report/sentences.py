@@ -211,11 +211,11 @@ def judgement(evidence: Evidence) -> list[str]:
         return written
     if evidence.summary.get("models"):
         return ["The comparison below has not been put into words."]
-    done = sum(len(log.trials) for log in evidence.searches)
+    done = sum(len({t["trial"] for t in log.trials}) for log in evidence.searches)
     if done:
         return [
             f"The run is not finished: {done:,} candidate networks have been scored, and no models have been compared "
-            "yet. Give the same command again to continue."
+            "yet. `ambergen run` with the run file goes on from here."
         ]
     return ["This run directory holds no results yet."]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambergen.datasets.store import Store
-from ambergen.metrics.comparison import best_of, compare_groups, holm, mean_interval, variance_components
+from ambergen.metrics.comparison import Interval, best_of, compare_groups, holm, mean_interval, variance_components
 from ambergen.metrics.ranking import Ranking, defined, mean_defined
 from ambergen.models.summary import child_parameters, multiply_adds
 from ambergen.runs.config import SHARED, SearchConfig
@@ -103,9 +103,15 @@ def _method_record(method: str, searches: list[Record], base: SearchConfig) -> R
 
 
 def _interval(values: Sequence[Any]) -> Record:
-    interval = mean_interval(np.array(values, float))
+    interval = _mean_interval(np.array(values, float))
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "sd": sd}
+
+
+def _mean_interval(values: NDArray[np.float64]) -> Interval:
+    """Of figures from 0 to 1, which their mean cannot leave; Student's interval of two or three does."""
+    interval = mean_interval(values)
+    return Interval(interval.estimate, *np.clip([interval.low, interval.high], 0.0, 1.0).tolist())
 
 
 def _curve_record(method: str, found: dict[Key, Found]) -> Record:
@@ -117,7 +123,7 @@ def _curve_record(method: str, found: dict[Key, Found]) -> Record:
     # Where not every search has a first score, or one has ended, a mean would be of other searches than before.
     grid = np.linspace(first, max(first, last), _POINTS)
     values = np.stack([at_costs(c, grid) for c in curves])
-    intervals = [mean_interval(column) for column in values.T]
+    intervals = [_mean_interval(column) for column in values.T]
     return {
         "cost": grid.tolist(),
         "mean": [i.estimate for i in intervals],
@@ -208,10 +214,14 @@ def sentences(summary: Record) -> Iterator[str]:
 
 
 def _against_random(summary: Record) -> Iterator[str]:
-    if not summary["tests"]:
+    if [m["method"] for m in summary["methods"]] == [REFERENCE]:
+        yield "Random search was the only method, so that there is nothing to compare it with."
+    elif not summary["tests"]:
         yield "Random search was not among the methods, so that nothing is said of whether a search pays at all."
     for test in summary["tests"]:
-        text = f"{test['method']} against random search: {test['difference']:+.4f}"
+        several = max(test["n"], test["n_random"]) > 1  # the estimate is Hodges and Lehmann's
+        what = "median difference of two searches " if several else ""
+        text = f"{test['method']} against random search: {what}{test['difference']:+.4f}"
         if test["p"] is None:
             yield f"{text}; one search is one sample, from which nothing follows."
             continue

@@ -21,7 +21,7 @@ from ambergen.errors import ConfigError, RunError, StoreError
 from ambergen.executors.base import Executor
 from ambergen.executors.inline import InlineExecutor
 from ambergen.progress import SILENT, Progress
-from ambergen.runs.config import SearchConfig
+from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import search
 from ambergen.runs.methods import searched_space
@@ -29,10 +29,11 @@ from ambergen.seeds import generator
 from ambergen.settings import differences, plain_data
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.reading import space_from_dict
+from ambergen.spaces.space import Space
 from ambergen.training.jobs import TrainingJob, train_network
 from ambergen.training.precision import default_device, resolve
 from ambergen.validation.compare import plain
-from ambergen.validation.method_records import Begun, Found, Key, MethodsConfig, Record, Setup, anytime
+from ambergen.validation.method_records import METHODS, Begun, Found, Key, MethodsConfig, Record, Setup, anytime
 from ambergen.validation.method_summary import summarise
 from ambergen.validation.scoring import Scored, score_network
 
@@ -96,11 +97,13 @@ def compare_methods(
     Raises
     ------
     ConfigError
-        If the folder holds searches of other settings, or the budget does not pay for the finalists.
+        If the folder holds searches of other settings, the budget does not pay for the finalists, or a method cannot
+        search the space.
     RunError
         If no search, or no final training, succeeded.
     """
     folder = out / FOLDER
+    _refuse_without_layers(setup.space, config.methods)
     begun = _begin(setup, config, folder, executor, progress)
     jobs = {
         (method, k): SearchJob(
@@ -175,6 +178,21 @@ def _train_winners(
     return {name: [of[seed] for seed in sorted(of)] for name, of in scored.items()}, failures
 
 
+def methods_of(space: SearchSpace) -> tuple[str, ...]:
+    """The methods that can search a space."""
+    return METHODS if isinstance(space, Space) else tuple(m for m in METHODS if m not in LAYERED)
+
+
+def _refuse_without_layers(space: SearchSpace, methods: Sequence[str]) -> None:
+    possible = methods_of(space)
+    wrong = [method for method in methods if method not in possible]
+    if wrong:
+        raise ConfigError(
+            f"methods: {', '.join(wrong)} cannot search a space without layers, and that of this run is hierarchical; "
+            f"expected some of {', '.join(possible)}. Leave the others out, or set space.preset to amber or compact."
+        )
+
+
 # ---- equal cost
 
 
@@ -221,9 +239,9 @@ def _search_config(setup: Setup, config: MethodsConfig, method: str, begun: Begu
     left = config.budget.amount - setup.search.finalists * alone
     if left <= 0:
         raise ConfigError(
-            f"the budget of {config.budget} does not pay for the {setup.search.finalists} finalists of a search by "
-            f"{method}, of about {alone:.3g} device seconds each; expected more. Raise it, or lower search.finalists "
-            "or the epochs of search.short_training."
+            f"the budget of {config.budget} does not pay for the finalists of a search by {method}: "
+            f"{setup.search.finalists}, of about {alone:.3g} device seconds each; expected more. Raise it, or lower "
+            "search.finalists or the epochs of search.short_training."
         )
     budget = Budget(round(left, 3), "device_seconds")
     return replace(setup.search, method=method, budget=budget)  # type: ignore[arg-type]
