@@ -47,6 +47,18 @@ def test_decide__the_best_mean_over_seeds_wins_and_the_losers_are_paid_for(tmp_p
     assert champion.cost == Cost(140.0, 1028)
 
 
+def test_decide__goes_by_the_objective_of_the_search(tmp_path: Path) -> None:
+    for architecture, auroc, precision in zip(DRAWN, (0.8, 0.7), (0.2, 0.3), strict=False):
+        scores = {"selection_auroc": auroc, "selection_average_precision": precision}
+        record = {"best_epoch": 0, "n_epochs": 1, "cost": Cost(10.0, 7).to_dict(), **scores}
+        write_model(folder(tmp_path, architecture, 0), {}, {"provenance": {"training": record}})
+    finalists = result([0.8, 0.7, 0.6, 0.5])
+    assert decide(0, finalists, 2, 1, tmp_path).architecture == DRAWN[0]
+    champion = decide(0, finalists, 2, 1, tmp_path, "average_precision")
+    assert champion.architecture == DRAWN[1]
+    assert champion.scores == {DRAWN[1].id: 0.3, DRAWN[0].id: 0.2}
+
+
 def test_decide__of_a_tie_the_better_finalist_wins(tmp_path: Path) -> None:
     for architecture in DRAWN[:2]:
         trained(tmp_path, architecture, None)  # a selection split that measures nothing

@@ -122,7 +122,7 @@ class SearchedRun:
         for job, result in zip(jobs, results, strict=True):
             if result.status == "failed":
                 raise RunError(f"{job.out}: the training failed ({result.reason}). The same call continues it.")
-        champion = decide(0, self.result, self.config.contenders, seeds, models)
+        champion = decide(0, self.result, self.config.contenders, seeds, models, self.config.objective)
         write_champions(self.out, [champion])
         book.finish("train")
         self.architecture, self.cost = champion.architecture, champion.cost

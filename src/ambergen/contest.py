@@ -14,6 +14,7 @@ from typing import Any
 
 from ambergen.atomic import write_json
 from ambergen.cost import Cost
+from ambergen.evaluators.base import Objective
 from ambergen.runs.loop import SearchResult
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.training.saving import read_description
@@ -25,7 +26,7 @@ FILE = "winners.json"
 class Champion:
     """What a search came to in the end.
 
-    scores : contender's id to its mean AUROC on the selection split, the best first
+    scores : contender's id to its mean score on the selection split, the best first
     cost : of the search and of training those contenders that lost
     """
 
@@ -46,19 +47,22 @@ def folder(models: Path, architecture: Candidate, k: int) -> Path:
     return models / architecture.id / f"seed{k}"
 
 
-def decide(number: int, result: SearchResult, n: int, seeds: int, models: Path) -> Champion:
+def decide(
+    number: int, result: SearchResult, n: int, seeds: int, models: Path, objective: Objective = "auroc"
+) -> Champion:
     """The contender with the best mean score over its trained models; the earlier one of a tie.
 
     Parameters
     ----------
     number : of the search
+    objective : of the search, here on the selection split
     models : folder in which all contenders have been trained with all seeds
     """
     records = {
         c: [read_description(folder(models, c, k))["provenance"]["training"] for k in range(seeds)]
         for c in contenders(result, n)
     }
-    means = {c: sum(r["selection_auroc"] or 0.0 for r in rows) / seeds for c, rows in records.items()}
+    means = {c: sum(r[f"selection_{objective}"] or 0.0 for r in rows) / seeds for c, rows in records.items()}
     order = sorted(means, key=lambda c: -means[c])
     lost = [Cost(**r["cost"]) for c in order[1:] for r in records[c]]
     return Champion(number, result.space, order[0], {c.id: means[c] for c in order}, sum(lost, result.cost))

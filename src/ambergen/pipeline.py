@@ -183,7 +183,11 @@ def train_stage(place: Workplace, store: Store, found: list[SearchResult]) -> li
 
 def _decided(place: Workplace, found: list[SearchResult]) -> list[Champion]:
     run = place.run
-    return [decide(k, result, run.search.contenders, run.seeds, place.models) for k, result in enumerate(found)]
+    search = run.search
+    return [
+        decide(k, result, search.contenders, run.seeds, place.models, search.objective)
+        for k, result in enumerate(found)
+    ]
 
 
 def compare_stage(place: Workplace, store: Store, champions: list[Champion]) -> None:

@@ -93,7 +93,8 @@ class SearchConfig:
         controller), evolution (ageing evolution), hierarchical (tournament evolution of cells of cells) and random
     budget : of the search, not of its finalists. Epochs and steps are those of the supernet's training, trials are
         rated architectures
-    objective : mean over the tracks, on the search split
+    objective : auroc or average_precision, its mean over the tracks, on the search split; where labels are rare, the
+        average precision tells networks apart with less noise from seed to seed
     seed : decides everything
     updates : updates of the controller of enas in a round, each from `controller.architectures` ratings
     finalists : architectures that are trained alone for a short time, of which the best on the selection split wins

@@ -104,11 +104,12 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         learned=job.learned,
         until=job.until,
     )
-    watched = math.isfinite(result.best_score)
+    judged = math.isfinite(result.best_score) and job.watch == "selection"
+    best = result.history[result.best_epoch] if judged else {}
     record = {
         "best_epoch": result.best_epoch,
         "n_epochs": len(result.history),
-        "selection_auroc": result.best_score if watched and job.watch == "selection" else None,
+        **{f"selection_{metric}": best.get(metric) for metric in ("auroc", "average_precision")},
         "cost": result.cost.to_dict(),
     }
     facts = {**job.provenance, "training": record}
