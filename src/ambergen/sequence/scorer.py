@@ -40,3 +40,24 @@ class Scorer(Protocol):
         (n_windows, n_tracks) float32
         """
         ...
+
+
+@runtime_checkable
+class VariantScorer(Scorer, Protocol):
+    """A scorer that needs to know where the variant is: gkm-SVM and PWM look at the words that overlap it only."""
+
+    def variant_effect(self, ref: NDArray[np.uint8], alt: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
+        """What the alternate allele adds to the score of the reference allele.
+
+        Parameters
+        ----------
+        ref, alt : (n_alleles, length) uint8
+            Windows that agree left of `index`.
+        index : position of the first base of either allele in its window, 0-based
+
+        Returns
+        -------
+        (n_alleles, n_tracks) float32
+            Alternate minus reference.
+        """
+        ...
