@@ -16,7 +16,7 @@ from ambergen.evaluators.zero_cost import zero_cost_table
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.models.summary import child_parameters
-from ambergen.runs.config import OneShotConfig, PrescreenConfig, SearchConfig
+from ambergen.runs.config import CellsConfig, OneShotConfig, PrescreenConfig, SearchConfig
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import SearchResult, search
 from ambergen.runs.methods import searched_space
@@ -172,6 +172,9 @@ def test_hierarchical__takes_its_sizes_from_the_macro_space() -> None:
     assert set(SPACE.operations) < set(space.operations)
     assert searched_space(space, configured("hierarchical")) is space
     assert searched_space(SPACE, configured("evolution")) is SPACE
+    assert (space.motifs, space.nodes, space.merge) == ((6,), (4, 5), "concat")  # the published ones
+    smaller = searched_space(SPACE, configured("hierarchical", cells=CellsConfig((4,), (3, 3), "add")))
+    assert (smaller.motifs, smaller.nodes, smaller.merge) == ((4,), (3, 3), "add")
 
 
 @pytest.mark.parametrize("method", ["evolution", "random", "hierarchical"])

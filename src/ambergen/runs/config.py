@@ -15,6 +15,7 @@ from ambergen.evaluators.shared_weights import SupernetConfig
 from ambergen.evaluators.stand_alone import StandAloneConfig
 from ambergen.evaluators.zero_cost import ZERO_COST
 from ambergen.runs.rungs import RungConfig
+from ambergen.spaces.hierarchical_space import Merge
 from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
@@ -57,6 +58,23 @@ class OneShotConfig:
             raise ConfigError(f"oneshot: share is {self.share}; expected a share between 0 and 1.")
         if not self.epochs > 0:
             raise ConfigError(f"oneshot: epochs is {self.epochs}; expected more than 0.")
+
+
+@dataclass(frozen=True)
+class CellsConfig:
+    """The cells of hierarchical, where the space of the run is one of layers.
+
+    The published ones make networks of about ten times the multiply-adds of six layers of one width; for children of a
+    like size: motifs [4], nodes [3, 3].
+
+    motifs : number of motifs at level 2, 3, ...
+    nodes : nodes of a motif at level 2, 3, ...; the last number is the cell's
+    merge : how a node joins several inputs, concat or add
+    """
+
+    motifs: tuple[int, ...] = (6,)
+    nodes: tuple[int, ...] = (4, 5)
+    merge: Merge = "concat"
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,7 @@ class SearchConfig:
     warm_start : run directory of an earlier search whose ratings the strategy learns from before it begins
     controller, supernet : of enas
     nas, evolution, hierarchical, oneshot : the methods of these names
+    cells : of the space of hierarchical, where the run's is one of layers
     short_training : of finalists, and of every candidate that is trained alone
     rungs : successive halving among candidates that are trained alone
     prescreen : of candidates that are trained alone
@@ -131,6 +150,7 @@ class SearchConfig:
     evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
     hierarchical: TournamentConfig = field(default_factory=TournamentConfig)
     oneshot: OneShotConfig = field(default_factory=OneShotConfig)
+    cells: CellsConfig = field(default_factory=CellsConfig)
     short_training: StandAloneConfig = field(default_factory=StandAloneConfig)
     rungs: RungConfig = field(default_factory=RungConfig)
     prescreen: PrescreenConfig = field(default_factory=PrescreenConfig)

@@ -32,14 +32,17 @@ from ambergen.training.precision import DTYPES
 def searched_space(space: SearchSpace, config: SearchConfig) -> SearchSpace:
     """The space that a method searches where the run's is `space`.
 
-    The method hierarchical searches cells of cells; from a macro space they take its operations, stages, widths and
-    head.
+    The method hierarchical searches cells of cells (`search.cells`); from a macro space they take its operations, stages,
+    widths and head.
     """
     if config.method != "hierarchical" or not isinstance(space, Space):
         return space
     operations = dict.fromkeys((*space.operations, "identity", "separable8"))
     return HierarchicalSpace(
         operations=tuple(operations),
+        motifs=config.cells.motifs,
+        nodes=config.cells.nodes,
+        merge=config.cells.merge,
         width=space.width,
         stages=space.n_stages,
         pool_first=space.pool_first,
