@@ -16,5 +16,6 @@ __getattr__, __dir__ = lazy(
         "metrics": "ambergen.metrics",
         "models": "ambergen.models",
         "spaces": "ambergen.spaces",
+        "statgen": "ambergen.statgen",
     },
 )

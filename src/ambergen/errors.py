@@ -8,6 +8,7 @@ AmbergenError
 │   ├── SplitError        splits, and labels within them
 │   ├── LeakError         the same sequence on two sides of a split
 │   ├── SpaceError        an architecture or a search space
+│   ├── PanelError        genotypes of a reference panel, and annotations of its variants
 │   └── StoreError        a store, model or checkpoint that is damaged or does not fit
 └── RunError              the work itself failed: the command line exits with 1
     └── JobError          one job of an executor
@@ -46,6 +47,10 @@ class LeakError(InputError):
 
 class SpaceError(InputError):
     """An architecture lies outside its search space, or the space is impossible."""
+
+
+class PanelError(InputError):
+    """Genotypes of a reference panel, or annotations of its variants, from which no LD scores follow."""
 
 
 class StoreError(InputError):
