@@ -32,8 +32,8 @@ from ambergen.training.precision import DTYPES
 def searched_space(space: SearchSpace, config: SearchConfig) -> SearchSpace:
     """The space that a method searches where the run's is `space`.
 
-    The method hierarchical searches cells of cells (`search.cells`); from a macro space they take its operations, stages,
-    widths and head.
+    The method hierarchical searches cells of cells (`search.cells`); from a macro space they take its operations,
+    stages, widths and head.
     """
     if config.method != "hierarchical" or not isinstance(space, Space):
         return space
