@@ -8,6 +8,7 @@ __getattr__, __dir__ = lazy(
         "contrast": "ambergen.statgen.enrichment:contrast",
         "inverse_variance": "ambergen.statgen.meta:inverse_variance",
         "joint_test": "ambergen.statgen.enrichment:joint_test",
+        "ld_scores": "ambergen.statgen.linkage:ld_scores",
         "liability_factor": "ambergen.statgen.liability:liability_factor",
         "overlap_enrichment": "ambergen.statgen.enrichment:overlap_enrichment",
         "partitioned_heritability": "ambergen.statgen.regression:partitioned_heritability",

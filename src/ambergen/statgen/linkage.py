@@ -11,8 +11,8 @@ from ambergen.errors import PanelError
 
 # Sums of fewer than this many whole numbers are exact in float32.
 _EXACT_IN_SINGLE = 1 << 24
-# A tile of products and what is made of it stay in the processor's cache.
-_ROWS = 256
+# A tile of products and its squares stay in the processor's cache.
+_TILE = 1 << 16
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 64, 256
 
 
@@ -185,19 +185,19 @@ class _Window:
     ) -> None:
         if n_individuals < 3:
             raise PanelError(
-                f"the panel has {n_individuals} individuals; expected at least 3, since r-squared is adjusted by n - 2. "
-                "LD scores need some hundred."
+                f"the panel has {n_individuals} individuals; expected at least 3, since r-squared is adjusted by "
+                "n - 2. LD scores need some hundred."
             )
         self._n = n_individuals
         self._starts, self._ends, self._annotations = starts, ends, annotations
-        self._sums = np.zeros(annotations.shape)
+        self._sums: NDArray[np.float64] = np.zeros(annotations.shape)
         self._squares = np.zeros(len(ends))  # of the deviations, summed over individuals
         self._means = np.zeros(len(ends))
         self._whole = np.zeros(len(ends), dtype=bool)  # complete, and made of whole counts
         self._held: NDArray = np.empty((0, n_individuals), dtype=np.float32)
         self._first = self._held_from = self._end = 0  # held variants in use begin at `_first`, the array before it
-        self._products = np.empty(_ROWS * _ROWS, dtype=np.float32)
-        self._squared = np.empty(_ROWS * _ROWS)
+        self._products = np.empty(_TILE, dtype=np.float32)
+        self._squared = np.empty(_TILE)
 
     def take(self, block: NDArray) -> None:
         """Add the next variants, (n_new, n_individuals), and their r-squared with all in reach."""
@@ -205,18 +205,20 @@ class _Window:
         deviations = self._measure(block, new)
         self._first = int(self._starts[new.start])
         self._hold(block, deviations, new)
-        for first in range(self._first, new.start, _ROWS):
-            self._add_products(slice(first, min(first + _ROWS, new.start)), new)
+        n_rows = _TILE // len(block)
+        for first in range(self._first, new.start, n_rows):
+            self._add_products(slice(first, min(first + n_rows, new.start)), new)
         self._add_products(new, new)
 
     def finish(self) -> NDArray[np.float64]:
         """The scores, after the last block."""
-        n = self._n
-        r_squared = self._sums / self._squares[:, None]
-        cumulated = np.concatenate([np.zeros((1, self._sums.shape[1])), np.cumsum(self._annotations, axis=0)])
-        in_reach = cumulated[self._ends] - cumulated[self._starts]
-        # The sum of a (r² - (1 - r²) / (n - 2)) over the variants in reach
-        return ((n - 1) * r_squared - in_reach) / (n - 2)
+        n, scores = self._n, self._sums
+        for column in range(scores.shape[1]):
+            cumulated = np.concatenate([[0.0], np.cumsum(self._annotations[:, column])])
+            in_reach = cumulated[self._ends] - cumulated[self._starts]
+            # The sum of a (r² - (1 - r²) / (n - 2)) over the variants in reach
+            scores[:, column] = ((n - 1) * scores[:, column] / self._squares - in_reach) / (n - 2)
+        return scores
 
     def _measure(self, block: NDArray, new: slice) -> NDArray[np.float64] | None:
         """Note what the new variants are like; returns their deviations unless all are whole."""
@@ -268,7 +270,7 @@ class _Window:
         self._end = new.stop
 
     def _add_products(self, rows: slice, new: slice) -> None:
-        """Add the squared products of variants held with the new ones, each to both; of the new ones with themselves."""
+        """Add the squared products of held and new variants to the sums of both, or of the new ones with themselves."""
         shape = (rows.stop - rows.start, new.stop - new.start)
         left = self._held[rows.start - self._held_from : rows.stop - self._held_from]
         right = self._held[new.start - self._held_from : new.stop - self._held_from]
