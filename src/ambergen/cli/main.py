@@ -21,6 +21,7 @@ from ambergen.cli.demo import demo
 from ambergen.cli.describe import describe
 from ambergen.cli.failures import reported, show_tracebacks
 from ambergen.cli.init import init
+from ambergen.cli.ldscore import ldscore
 from ambergen.cli.predict import predict
 from ambergen.cli.ranks import on_ranks
 from ambergen.cli.report import report
@@ -44,6 +45,7 @@ COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
     ("Look and use", "status", status),
     ("Look and use", "describe", describe),
     ("Look and use", "predict", predict),
+    ("Biology", "ldscore", ldscore),
 ]
 
 app = typer.Typer(

@@ -47,13 +47,14 @@ class AnnotationFile(Protocol):
     @property
     def names(self) -> tuple[str, ...]: ...
 
-    def values(self, variants: PanelVariants, rows: slice) -> NDArray[np.float64]:
+    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
         """Values of the variants of one chromosome.
 
         Parameters
         ----------
         variants : all variants that the panel has on a chromosome
         rows : their rows in the panel's files
+        chromosome : what stands in place of `@` in names of files
 
         Returns
         -------
@@ -153,9 +154,9 @@ class AlignedAnnotation:
     names: tuple[str, ...]
     _table: tuple[Path, pd.DataFrame] | None = None
 
-    def values(self, variants: PanelVariants, rows: slice) -> NDArray[np.float64]:
+    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
         contig = str(variants.contig[0])
-        path = _existing(of_chromosome(self.path, contig))
+        path = _existing(of_chromosome(self.path, chromosome))
         if self._table is None or self._table[0] != path:
             self._table = (path, self._read(path))
         table = self._table[1]
@@ -254,8 +255,8 @@ class _Beds:
     path: Path
     _read: tuple[Path, Intervals] | None = None
 
-    def of(self, contig: str) -> Intervals:
-        path = of_chromosome(self.path, contig)
+    def of(self, chromosome: str) -> Intervals:
+        path = of_chromosome(self.path, chromosome)
         if self._read is None or self._read[0] != path:
             self._read = (path, read_intervals(path))
         return self._read[1]
@@ -269,11 +270,11 @@ class IntervalAnnotation:
     names: tuple[str, ...]
     _beds: _Beds
 
-    def values(self, variants: PanelVariants, rows: slice) -> NDArray[np.float64]:
+    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
         contig = str(variants.contig[0])
         aliases = ContigAliases([contig])
         covered = np.zeros(len(variants), dtype=bool)
-        for name, part in self._beds.of(contig).by_contig():
+        for name, part in self._beds.of(chromosome).by_contig():
             if aliases.resolve(str(name)) == contig:
                 merged = merge_on_contig(part.start, part.end)
                 covered |= overlap(variants.position, variants.position + 1, *merged) > 0
@@ -299,7 +300,7 @@ class EffectAnnotation:
     alleles: pd.DataFrame
     scores: NDArray[np.float32]
 
-    def values(self, variants: PanelVariants, rows: slice) -> NDArray[np.float64]:
+    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
         contig = str(variants.contig[0])
         aliases = ContigAliases([contig])
         own = {name for name in pd.unique(self.alleles["chrom"]) if aliases.resolve(str(name)) == contig}

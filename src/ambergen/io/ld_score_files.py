@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -103,7 +106,8 @@ def _check_same_variants(first_prefix: str, prefix: str, first: LDScores, other:
         found = [str(part.id[row]) if row < len(part) else "nothing more" for part in (first, other)]
         raise FileFormatError(
             f"{prefix}: variant {row + 1} is {found[1]}, in {first_prefix} it is {found[0]}; expected the same "
-            "variants in the same order under all prefixes. Compute all LD scores from one panel with one list of variants."
+            "variants in the same order under all prefixes. Compute all LD scores from one panel with one list of "
+            "variants."
         )
 
 
@@ -123,6 +127,11 @@ def _read_prefix(prefix: Path) -> LDScores:
                 f"of chromosome {parts[0].contig[0]} have {', '.join(parts[0].names)}; expected the same ones. Compute "
                 "them anew in one run."
             )
+    return concatenated(parts)
+
+
+def concatenated(parts: Sequence[LDScores]) -> LDScores:
+    """The variants of several chromosomes one after another, and the sums of the sizes."""
     return LDScores(
         np.concatenate([part.contig for part in parts]),
         np.concatenate([part.id for part in parts]),
@@ -210,14 +219,11 @@ def _with_ending(prefix: Path, ending: str) -> Path:
 
 def packed_scores(scores: LDScores) -> bytes:
     """The content of a `.l2.ldscore.gz` file, with nine significant digits; the same for the same scores."""
-    columns: list[NDArray] = [scores.contig, scores.id, scores.position + 1]
-    rounded = _round(scores.scores)
-    table = pa.table(
-        [pa.array(column) for column in columns] + [pa.array(column) for column in rounded.T],
-        names=[*_PLACE_COLUMNS, *scores.names],
-    )
+    columns: list[NDArray] = [scores.contig, scores.id, scores.position + 1, *_round(scores.scores).T]
+    names = [*_PLACE_COLUMNS, *scores.names]
+    table = pa.table([pa.array(column) for column in columns], names=names)
     text = BytesIO()
-    text.write(("\t".join([*_PLACE_COLUMNS, *scores.names]) + "\n").encode())
+    text.write(("\t".join(names) + "\n").encode())
     options = pa.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
     pa.csv.write_csv(table, text, options)
     return gzip.compress(text.getvalue(), compresslevel=6, mtime=0)
@@ -235,3 +241,65 @@ def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # 10**22 is the last power of ten that is a double; smaller scores than 1e-13 keep fewer digits.
     scale = 10.0 ** np.clip(_SIGNIFICANT_DIGITS - 1 - exponent, 0, 22)
     return np.round(values * scale) / scale
+
+
+class LDScoreOutput:
+    """The files of one prefix, or of each chromosome; they appear when the block ends well, all of them or none.
+
+    Parameters
+    ----------
+    prefix : path without the ending
+        With `@` for the chromosome, or a dot at the end, each chromosome has its own files.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        self._prefix = prefix
+        self._pending: list[LDScores] = []
+        self._written: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            for part, _ in self._written:
+                part.unlink(missing_ok=True)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, as they are named in the end."""
+        return [path for _, path in self._written]
+
+    def add(self, chromosome: str, scores: LDScores) -> None:
+        """Take the scores of the next chromosome."""
+        if is_pattern(self._prefix):
+            self._write(of_chromosome(self._prefix, chromosome), scores)
+        else:
+            self._pending.append(scores)
+
+    def add_text(self, name: str, text: str) -> None:
+        """A further file in the same folder, which appears together with the others."""
+        self._put(self._prefix.with_name(name), text.encode())
+
+    def _write(self, prefix: Path, scores: LDScores) -> None:
+        self._put(_with_ending(prefix, SCORES), packed_scores(scores))
+        for ending, sizes in ((SIZES, scores.m), (COMMON_SIZES, scores.m_5_50)):
+            if sizes is not None:
+                self._put(_with_ending(prefix, ending), sizes_line(sizes).encode())
+
+    def _put(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        self._written.append((part, path))
+        part.write_bytes(content)
+
+    def _finish(self) -> None:
+        if self._pending:
+            self._write(self._prefix, concatenated(self._pending))
+        for part, path in self._written:
+            part.replace(path)
