@@ -13,6 +13,7 @@ __getattr__, __dir__ = lazy(
         "search": "ambergen.api:search",
         "baselines": "ambergen.baselines",
         "datasets": "ambergen.datasets",
+        "effects": "ambergen.effects",
         "metrics": "ambergen.metrics",
         "models": "ambergen.models",
         "spaces": "ambergen.spaces",

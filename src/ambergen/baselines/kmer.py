@@ -218,6 +218,21 @@ class KmerRegression:
         parts = [self._both_strands(tokens[at : at + _CHUNK]) for at in range(0, len(tokens), _CHUNK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
 
+    def predict_strand(self, tokens: NDArray[np.uint8]) -> Floats:
+        """Logits of windows on the strand that is given; the same as `predict` where k-mers are merged.
+
+        Parameters
+        ----------
+        tokens : (n, length), uint8
+
+        Returns
+        -------
+        (n, n_tracks), float32
+        """
+        check_windows(tokens, self.length, "k-mer regression")
+        parts = [self._logits(tokens[at : at + _CHUNK]) for at in range(0, len(tokens), _CHUNK)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+
     def _both_strands(self, tokens: NDArray[np.uint8]) -> Floats:
         forward = self._logits(tokens)
         if self.canonical or self.alphabet.complement is None:

@@ -43,6 +43,32 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
+class StrandScorer(Scorer, Protocol):
+    """A scorer that can also read one strand alone.
+
+    Attributes
+    ----------
+    reverse_partner : (n_tracks,), the track that each becomes on the other strand
+    """
+
+    @property
+    def reverse_partner(self) -> NDArray[np.int64]: ...
+
+    def predict_strand(self, tokens: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores of windows as they are given, without a look at their reverse complement.
+
+        Parameters
+        ----------
+        tokens : (n_windows, length) uint8
+
+        Returns
+        -------
+        (n_windows, n_tracks) float32
+        """
+        ...
+
+
+@runtime_checkable
 class VariantScorer(Scorer, Protocol):
     """A scorer that needs to know where the variant is: gkm-SVM and PWM look at the words that overlap it only."""
 

@@ -65,6 +65,22 @@ class Model:
         parts = [self._both_strands(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
 
+    @torch.no_grad()
+    def predict_strand(self, tokens: np.ndarray, batch: int = 512) -> np.ndarray:
+        """Logits of windows on the strand that is given.
+
+        Parameters
+        ----------
+        tokens : (n, length), uint8
+
+        Returns
+        -------
+        (n, n_tracks), float32
+        """
+        check_windows(tokens, self.length, "model")
+        parts = [self._logits(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+
     def _both_strands(self, tokens: np.ndarray) -> np.ndarray:
         forward = self._logits(tokens)
         if self.alphabet.complement is None:
