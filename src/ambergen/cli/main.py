@@ -19,6 +19,7 @@ from ambergen.cli.compare import compare
 from ambergen.cli.compare_methods import compare_methods
 from ambergen.cli.demo import demo
 from ambergen.cli.describe import describe
+from ambergen.cli.effects import effects
 from ambergen.cli.failures import reported, show_tracebacks
 from ambergen.cli.init import init
 from ambergen.cli.ldscore import ldscore
@@ -45,6 +46,7 @@ COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
     ("Look and use", "status", status),
     ("Look and use", "describe", describe),
     ("Look and use", "predict", predict),
+    ("Look and use", "effects", effects),
     ("Biology", "ldscore", ldscore),
 ]
 
