@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ambergen.errors import FileFormatError, PanelError
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.bed import read_intervals
+from ambergen.io.blank_separated import read_table
 from ambergen.io.chromosome_files import chromosomes, is_pattern, of_chromosome
 from ambergen.io.compression import open_by_content
 from ambergen.io.genotypes import PanelVariants
@@ -184,13 +184,10 @@ class AlignedAnnotation:
             )
         with open_by_content(path) as stream:
             text = stream.read()
-        wanted = [name for name in header if name != "CM"]
-        kinds: dict[str, type] = {"CHR": str, "SNP": str, "BP": np.int64, **dict.fromkeys(names, np.float64)}
+        kinds: dict[str, type] = {"BP": np.int64, **dict.fromkeys(names, np.float64)}
         try:
-            table = pd.read_csv(
-                BytesIO(text), sep=r"\s+", usecols=wanted, dtype=kinds, keep_default_na=False, quoting=csv.QUOTE_NONE
-            )
-        except (ValueError, pd.errors.ParserError) as error:
+            table = read_table(text, {name: kinds.get(name, str) for name in header})
+        except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise _wrong_cell(path, text, header, names) from error
         if not np.isfinite(table[list(names)].to_numpy()).all():
             raise _wrong_cell(path, text, header, names)

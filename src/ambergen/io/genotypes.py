@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ambergen.errors import FileFormatError
+from ambergen.io.blank_separated import read_table
 from ambergen.io.compression import open_by_content
 
 MISSING = -1
@@ -220,9 +218,7 @@ def read_bim(path: Path) -> PanelVariants:
     if not text.strip():
         raise _no_variant(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with more columns than there are names
-            table = _read_columns(text)
+        table = read_table(text, dict.fromkeys(_BIM_COLUMNS, str), has_header=False)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         table = None
     n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
@@ -247,21 +243,6 @@ def read_bim(path: Path) -> PanelVariants:
     )
     _check_order(path, variants)
     return variants
-
-
-def _read_columns(text: bytes) -> pd.DataFrame:
-    return pd.read_csv(
-        BytesIO(text),
-        sep=r"\s+",
-        header=None,
-        names=_BIM_COLUMNS,
-        index_col=False,
-        dtype=str,
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
-        encoding_errors="replace",
-    )
 
 
 def _shared(column: pd.Series) -> NDArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from ambergen.errors import FileFormatError
+from ambergen.io.blank_separated import read_table
 from ambergen.io.chromosome_files import chromosomes, is_pattern, of_chromosome
 from ambergen.io.compression import open_by_content
 
@@ -161,27 +161,19 @@ def _read_files(prefix: Path) -> LDScores:
         )
     names = tuple(name for name in header if name not in (*_PLACE_COLUMNS, *_OTHER_COLUMNS))
     try:
-        table = pd.read_csv(
-            BytesIO(text),
-            sep=r"\s+",
-            dtype={"CHR": str, "SNP": str, "BP": np.int64, **dict.fromkeys(names, np.float64)},
-            usecols=[*_PLACE_COLUMNS, *names],
-            na_values={name: ["NA", "nan", "NaN"] for name in names},
-            keep_default_na=False,
-            quoting=csv.QUOTE_NONE,
-        )
-    except (ValueError, pd.errors.ParserError) as error:
+        kinds: dict[str, type] = {"BP": np.int64, **dict.fromkeys(names, np.float64)}
+        table = read_table(text, {name: kinds.get(name, str) for name in header})
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise FileFormatError(
             f"{path}: a line is no row of LD scores ({str(error).strip()}); expected {len(header)} columns, with "
             "numbers in BP and in the scores. Fetch or make the file again."
         ) from error
     scores = table[list(names)].to_numpy(dtype=np.float64)
     wrong = np.argwhere(~np.isfinite(scores))
-    if len(wrong) or table["SNP"].isna().any() or not len(table) or not names:
-        row, column = wrong[0] if len(wrong) else (0, 0)
-        found = f"line {row + 2}: the score {names[column]} is not a number" if len(wrong) else "a row is incomplete"
+    if len(wrong) or not scores.size:
+        found = f", line {wrong[0][0] + 2}: {names[wrong[0][1]]} is not finite" if len(wrong) else ": there is no score"
         raise FileFormatError(
-            f"{path}, {found}; expected rows with a number in each column. Fetch or make the file again."
+            f"{path}{found}; expected rows with a number in each column. Fetch or make the file again."
         )
     return LDScores(
         table["CHR"].to_numpy(dtype=object),
