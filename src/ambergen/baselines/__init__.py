@@ -8,5 +8,9 @@ __getattr__, __dir__ = lazy(
         "deepsea": "ambergen.baselines.experts:deepsea",
         "danq": "ambergen.baselines.experts:danq",
         "KmerRegression": "ambergen.baselines.kmer:KmerRegression",
+        "gkm_kernel": "ambergen.baselines.gkm_similarity:gkm_kernel",
+        "GkmSVM": "ambergen.baselines.gkm_svm:GkmSVM",
+        "GkmConfig": "ambergen.baselines.gkm_svm:GkmConfig",
+        "DeltaSVM": "ambergen.baselines.gkm_delta:DeltaSVM",
     },
 )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from ambergen.baselines.gkm_delta import DeltaSVM
+from ambergen.baselines.gkm_svm import GkmSVM
 from ambergen.baselines.kmer import KmerRegression
 from ambergen.sequence.scorer import Scorer
 from ambergen.training.model import Model
 from ambergen.training.saving import read_description
 
+_LOADERS: dict[str, Callable[[str | Path], Scorer]] = {
+    "kmer": KmerRegression.load,
+    "gkm": GkmSVM.load,
+    "deltasvm": DeltaSVM.load,
+}
+
 
 def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
-    """The model in a folder: a network or a k-mer regression.
+    """The model in a folder: a network, or a rival of another kind.
 
     Parameters
     ----------
-    device : where a network computes; a k-mer regression stays on the processor
+    device : where a network computes; the others stay on the processor
 
     Raises
     ------
@@ -25,4 +34,6 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
         If it is absent, damaged, or of another version.
     """
     kind = read_description(Path(folder))["kind"]
-    return KmerRegression.load(folder) if kind == "kmer" else Model.load(folder, device)
+    if kind in _LOADERS:
+        return _LOADERS[kind](folder)
+    return Model.load(folder, device)
