@@ -128,7 +128,7 @@ def effects(
     ranks = None if background is None else Background.load(background)
     engine = Engine(ensemble.models, config, ranks)
     if ranks is not None:
-        ranks.check(engine.tracks, engine.strand, ensemble.checksum, engine.about())
+        ranks.check(engine.tracks, engine.strand, ensemble.checksum)
     tracks = check_tracks(track or (), engine.tracks)
     place = out or build_background
     line = Genome.read(genome, None if place is None else _folder(place))

@@ -148,7 +148,7 @@ class Engine:
         self._check_strands()
         self._check_shift()
         if background is not None:
-            background.check(self.tracks, self.strand)
+            background.check(self.tracks, self.strand, settings=self.windows())
 
     @property
     def strand(self) -> str:
@@ -192,6 +192,11 @@ class Engine:
     def about(self) -> dict[str, Any]:
         """What the numbers depend on besides models, genome and variants."""
         return {**asdict(self.config), "index": self.index, "length": self.length, "models": len(self.models)}
+
+    def windows(self) -> dict[str, Any]:
+        """What effects have to share to be ranked among each other."""
+        about = self.about()
+        return {name: about[name] for name in ("strands", "anchor", "index", "shift", "length", "models")}
 
     def score_names(self) -> tuple[str, ...]:
         """The matrices that these models and settings give."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -35,6 +35,15 @@ class _Text(Protocol):
     def close(self) -> object: ...
 
 
+def check_number_of_tracks(name: str, tracks: Sequence[str]) -> None:
+    """InputError if there are more than `MOST_TRACKS`; `name` is the file's."""
+    if len(tracks) > MOST_TRACKS:
+        raise InputError(
+            f"{name}: {len(tracks)} tracks do not go into the INFO column; expected at most {MOST_TRACKS}. Choose some "
+            "with --track NAME, or write .parquet or .h5."
+        )
+
+
 def _open_text(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
@@ -44,19 +53,9 @@ class VcfOutput:
 
     Keys are ``AMBERGEN_DIFF`` and the like, one value an alternate allele; with several tracks each has its number at
     the end, and the header says which it is. Values that do not exist are ``.``.
-
-    Raises
-    ------
-    InputError
-        If there are more than `MOST_TRACKS` tracks.
     """
 
     def __init__(self, path: Path, name: str, source: Path, tracks: tuple[str, ...]) -> None:
-        if len(tracks) > MOST_TRACKS:
-            raise InputError(
-                f"{name}: {len(tracks)} tracks do not go into the INFO column; expected at most {MOST_TRACKS}. Choose "
-                "some with --track NAME, or write .parquet or .h5."
-            )
         packed = name.lower().endswith("gz")
         self._out: _Text = BgzipWriter(path) if packed else _open_text(path)
         self._source, self._tracks = source, tracks

@@ -18,10 +18,10 @@ from ambergen.effects.engine import Engine
 from ambergen.effects.files import ENDINGS as FILE_ENDINGS
 from ambergen.effects.files import Output, TextOutput, h5py, open_output, written_aside
 from ambergen.effects.info import ENDINGS as VCF_ENDINGS
-from ambergen.effects.info import VcfOutput
+from ambergen.effects.info import VcfOutput, check_number_of_tracks
 from ambergen.effects.shards import SHARD, Shards, assemble, count, score_shards
 from ambergen.effects.summaries import SummaryOutput
-from ambergen.errors import FileFormatError, InputError
+from ambergen.errors import AmbergenError, FileFormatError, InputError
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.genome import Genome
 from ambergen.io.variant_table import VariantFile
@@ -104,8 +104,8 @@ def check_assembly(file: VariantFile, genome: Genome, aliases: ContigAliases) ->
         if contig is not None and lengths[contig] != length:
             raise FileFormatError(
                 f"{file.path}, header: contig {name} has {length:,} bases; {genome.source} has {lengths[contig]:,}. "
-                "The variants were called on another assembly, so that their positions mean something else. Pass the "
-                "genome that they were called on, or lift them over; if only the header is wrong, remove its contig lines."
+                "The variants were called on another assembly, so that their positions mean something else. Pass "
+                "the genome that they were called on, or lift them over; if only the header is wrong, remove them."
             )
 
 
@@ -129,7 +129,7 @@ def score_to_files(job: Job, out: Path, progress: Progress, summary: Path | None
     InputError
         If an ending is unknown, or the input is wrong.
     """
-    check_ending(out, job.source)
+    check_output(out, job)
     shards = Shards(out.with_name(f"{out.name}.parts"), job.identity())
     counts = _score(job, shards, progress)
     with ExitStack() as stack:
@@ -159,25 +159,33 @@ def score_to_stream(job: Job, stream: TextIO, progress: Progress) -> Counter[str
     return counts
 
 
-def check_ending(out: Path, source: Source) -> None:
-    """Refuse a name of a file before anything is scored; see `score_to_files`."""
-    known = (*FILE_ENDINGS, *VCF_ENDINGS)
-    if not out.name.lower().endswith(known):
+def check_output(out: Path, job: Job) -> None:
+    """Refuse a file before anything is scored; see `score_to_files`."""
+    known, name, file = (*FILE_ENDINGS, *VCF_ENDINGS), out.name.lower(), job.source.file
+    if not name.endswith(known):
         raise InputError(f"{out}: the ending tells the format; expected one of {', '.join(known)}.")
-    if out.name.lower().endswith(VCF_ENDINGS) and (source.file is None or source.file.kind != "vcf"):
-        raise InputError(
-            f"{out}: effects go into the INFO column of the VCF that they are of, and {source.name} is no VCF. Write .tsv, "
-            ".parquet or .h5."
-        )
-    if out.name.lower().endswith((".h5", ".hdf5")):
+    if file is not None and out.resolve() == file.path.resolve():
+        raise InputError(f"{out}: is the file of the variants itself. Give the effects another name.")
+    if name.endswith((".h5", ".hdf5")):
         h5py()
+    if name.endswith(VCF_ENDINGS):
+        if file is None or file.kind != "vcf":
+            raise InputError(
+                f"{out}: effects go into the INFO column of the VCF that they are of, and {job.source.name} is no VCF. "
+                "Write .tsv, .parquet or .h5."
+            )
+        check_number_of_tracks(out.name, job.tracks or job.engine.tracks)
 
 
 def _score(job: Job, shards: Shards, progress: Progress) -> Counter[str]:
     reader = job.engine.reader(job.genome, job.aliases, job.source.name)
-    return score_shards(
-        job.engine, job.genome, reader.chunks(job.source.records(), job.shard), shards, progress, job.tracks
-    )
+    chunks = reader.chunks(job.source.records(), job.shard)
+    try:
+        return score_shards(job.engine, job.genome, chunks, shards, progress, job.tracks)
+    except AmbergenError:
+        if shards.n == 0:  # nothing that another run could go on from
+            shards.remove()
+        raise
 
 
 def _open(out: Path, part: Path, job: Job) -> Output:
@@ -224,7 +232,7 @@ def build_background(
     about = {
         "origin": origin or job.source.name,
         "model": job.model,
-        "settings": engine.about(),
+        "settings": engine.windows(),
         "genome": job.genome.checksum,
         "variants": dict(job.source.identity),
         "alleles": dict(counts),
@@ -263,6 +271,7 @@ def check_tracks(tracks: Sequence[str], known: Sequence[str]) -> tuple[str, ...]
     for track in tracks:
         if track not in known:
             raise InputError(
-                f"track {track!r}: the model has {', '.join(known[:5])}{', …' if len(known) > 5 else ''}. Correct the name."
+                f"track {track!r}: the model has {', '.join(known[:5])}{', …' if len(known) > 5 else ''}. Correct the "
+                "name."
             )
     return tuple(dict.fromkeys(tracks))

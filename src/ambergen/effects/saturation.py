@@ -42,8 +42,8 @@ def saturate(genome: Genome, region: str, aliases: ContigAliases) -> Iterator[Re
     length = genome.lengths[contig]
     if not 1 <= start <= end <= length:
         raise InputError(
-            f"region {region!r}: expected START from 1 on, not after END, and END within the contig, which has {length:,} "
-            "bases. Correct the numbers."
+            f"region {region!r}: expected START from 1 on, not after END, and END within the contig, which has "
+            f"{length:,} bases. Correct the numbers."
         )
     first = int(genome.first[genome.number[contig]])
     return _records(genome, name, first, range(start - 1, end))

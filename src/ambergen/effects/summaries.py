@@ -58,9 +58,9 @@ def summarise(effects: Effects, score: str, groups: Mapping[str, Sequence[str]])
     Returns
     -------
     DataFrame
-        Rows in the order of the alleles, the groups within each: what names the allele, ``group``, ``n_tracks``, ``mean``
-        (with sign), ``max_abs`` and the track that has it, ``l2``, ``sum_abs``; and where there is a background
-        ``mean_log10_e``, the mean over tracks of -log10 of the p-value.
+        Rows in the order of the alleles, the groups within each: what names the allele, ``group``, ``n_tracks``,
+        ``mean`` (with sign), ``max_abs`` and the track that has it, ``l2``, ``sum_abs``; and where there is a
+        background ``mean_log10_e``, the mean over tracks of -log10 of the p-value.
     """
     parts = []
     for group, tracks in {ALL: effects.tracks, **groups}.items():

@@ -104,8 +104,8 @@ def parse(path: Path, line: Line) -> Record:
         )
     if not _POSITION.fullmatch(cells[1]):
         raise FileFormatError(
-            f"{path}, line {line.number}: POS is {position!r}; expected a whole number in plain digits, counted from 1. "
-            "Correct the column."
+            f"{path}, line {line.number}: POS is {position!r}; expected a whole number in plain digits, counted from "
+            "1. Correct the column."
         )
     # VCF has no allele without a base: '-' and '' stay what they are and are no sequence
     return Record(contig, int(position) - 1, name or ".", ref or " ", tuple(allele or " " for allele in alt.split(",")))

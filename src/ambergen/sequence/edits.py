@@ -61,8 +61,8 @@ def windows(
 ) -> WindowPair:
     """The window around a variant with each of its alleles.
 
-    Left of the allele stands what stands left of it on the contig, right of it what follows the reference allele, as far
-    as the window reaches: a deletion draws sequence in from the right, an insertion pushes some out.
+    Left of the allele stands what stands left of it on the contig, right of it what follows the reference allele, as
+    far as the window reaches: a deletion draws sequence in from the right, an insertion pushes some out.
 
     Parameters
     ----------
