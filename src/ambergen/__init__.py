@@ -18,5 +18,6 @@ __getattr__, __dir__ = lazy(
         "models": "ambergen.models",
         "spaces": "ambergen.spaces",
         "statgen": "ambergen.statgen",
+        "validation": "ambergen.validation",
     },
 )

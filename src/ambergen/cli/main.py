@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ambergen import __version__
+from ambergen.cli.asb import asb
 from ambergen.cli.build import build
 from ambergen.cli.check import check
 from ambergen.cli.compare import compare
@@ -88,6 +89,7 @@ def ambergen(
 
 for _panel, _name, _command in COMMANDS:
     app.command(_name, rich_help_panel=_panel)(reported(_command))
+app.add_typer(asb, name="asb", rich_help_panel="Biology")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,6 +12,11 @@ __getattr__, __dir__ = lazy(
         "imbalance_p": "ambergen.validation.asb.imbalance:imbalance_p",
         "reference_bias": "ambergen.validation.asb.dispersion:reference_bias",
         "overdispersion": "ambergen.validation.asb.dispersion:overdispersion",
+        "evaluate": "ambergen.validation.asb.evaluation:evaluate",
+        "Evaluation": "ambergen.validation.asb.evaluation:Evaluation",
+        "simulate": "ambergen.validation.asb.simulation:simulate",
+        "read_scores": "ambergen.validation.asb.scores:read_scores",
+        "align": "ambergen.validation.asb.scores:align",
         "likeliest": "ambergen.validation.asb.dispersion:likeliest",
     },
 )

@@ -17,6 +17,8 @@ from ambergen.validation.asb.imbalance import check_share, imbalance_p
 
 # Further from one half than this, mapping prefers an allele more than sound pipelines let it.
 MOST_BIAS = 0.02
+# A larger overdispersion is seldom that of sequencing alone.
+MUCH_DISPERSION = 0.06
 # Sites that an estimate needs at least; fewer move it by more than it is worth.
 FEWEST_SITES = 20
 VARIANT = ("chrom", "pos", "ref", "alt")
@@ -77,7 +79,7 @@ class Calls:
 def call(
     table: pd.DataFrame,
     p0: float | Literal["pair"] | None = None,
-    rho: float | None = None,
+    rho: float | Literal["robust"] | None = None,
     rule: LabelRule = LabelRule(),
     pool: bool = True,
 ) -> Calls:
@@ -88,8 +90,9 @@ def call(
     table : one row a site and sample, columns under any of the names of `ambergen.io.allele_counts.ALIASES`
     p0 : expected share of reference reads
         None: estimated, all reference reads over all reads; "pair": so for each pair of reference and alternate base.
-    rho : overdispersion of the beta-binomial test; 0: binomial. None: estimated from rows with at least 30 reads
-        AMBER's own calls have p0 = 0.5 and rho = 0.
+    rho : overdispersion of the beta-binomial test; 0: binomial
+        None: estimated from rows with at least 30 reads by moments, which allele-specific sites raise, so that calls
+        are cautious; "robust": from the median of their deviations. AMBER's own calls have p0 = 0.5 and rho = 0.
     rule : of the labels
     pool : add up the counts of one variant in all individuals, cells and samples, within a track and factor
         Otherwise each row is called alone, and what follows from the calls treats rows of one variant as a cluster.
@@ -123,8 +126,10 @@ def call(
             f"The expected share of reference reads is {share:.4f}, more than {MOST_BIAS} from one half: reads of one "
             "allele are lost in mapping. Filter the reads (WASP) or map to personal genomes; p0 corrects only the mean."
         )
-    warnings.extend(_counted(rows))
     sites = _pooled(rows, warnings) if pool else rows.assign(n_rows=1)
+    empty = (sites["status"] == "ok") & (sites["ref_reads"] + sites["alt_reads"] == 0)
+    sites["status"] = sites["status"].mask(empty, "no_reads")
+    warnings.extend(_counted(sites))
     family = next((name for name in ("track", "tf") if name in sites), "")
     return Calls(_tested(sites, used_rho, rule, family), share, used_rho, rule, family, pool, tuple(warnings))
 
@@ -134,7 +139,6 @@ def _status(rows: pd.DataFrame) -> NDArray:
     ok = status == "ok"
     if "bad" in rows:
         status[ok & rows["bad"].notna().to_numpy() & (rows["bad"] != 1).to_numpy()] = "copy_number"
-    status[(status == "ok") & (rows["ref_reads"] + rows["alt_reads"] == 0).to_numpy()] = "no_reads"
     return status
 
 
@@ -146,9 +150,9 @@ def _refuse_both_orientations(rows: pd.DataFrame) -> None:
     if turned.any():
         row = rows.iloc[int(turned.argmax())]
         raise InputError(
-            f"allelic counts, {row['chrom']}:{row['pos']}: {row['ref']} is the reference and {row['alt']} the alternate "
-            "allele of one row, and the other way round in another; expected one orientation for a variant. Turn alleles "
-            "and counts to the genome's reference allele."
+            f"allelic counts, {row['chrom']}:{row['pos']}: {row['ref']} is the reference and {row['alt']} the "
+            "alternate allele of one row, and the other way round in another; expected one orientation for a variant. "
+            "Turn alleles and counts to the genome's reference allele."
         )
 
 
@@ -187,10 +191,10 @@ def _expected_share(
     return overall, shares
 
 
-def _overdispersion(rows: pd.DataFrame, rho: float | None, warnings: list[str]) -> float:
+def _overdispersion(rows: pd.DataFrame, rho: float | Literal["robust"] | None, warnings: list[str]) -> float:
     total = rows["ref_reads"] + rows["alt_reads"]
     deep = rows[total >= MIN_TOTAL]
-    if rho is not None:
+    if isinstance(rho, int | float):
         if rho == 0 and len(deep) >= FEWEST_SITES:
             seen = overdispersion(deep["ref_reads"], deep["alt_reads"], deep["p0"])
             inflation = 1 + (float(total[deep.index].mean()) - 1) * seen
@@ -202,11 +206,18 @@ def _overdispersion(rows: pd.DataFrame, rho: float | None, warnings: list[str]) 
                 )
         return float(rho)
     if len(deep) >= FEWEST_SITES:
-        return overdispersion(deep["ref_reads"], deep["alt_reads"], deep["p0"])
+        found = overdispersion(deep["ref_reads"], deep["alt_reads"], deep["p0"], robust=rho == "robust")
+        if found > MUCH_DISPERSION:
+            warnings.append(
+                f"The overdispersion is large (rho {found:.3f}): samples are noisy, or so many sites are "
+                "allele-specific that they pass for noise, and few will be called. State rho, or estimate it with "
+                "'robust', which a minority of such sites does not move."
+            )
+        return found
     if len(rows) >= FEWEST_SITES:
         warnings.append(
-            f"Only {len(deep)} rows have {MIN_TOTAL} reads or more, so the overdispersion is the likeliest of all rows; a "
-            "least count for either allele in their making biases it downwards."
+            f"Only {len(deep)} rows have {MIN_TOTAL} reads or more, so the overdispersion is the likeliest of all "
+            "rows; a least count for either allele in their making biases it downwards."
         )
         return likeliest(rows["ref_reads"], rows["alt_reads"], float(rows["p0"].mean()), min_total=1).rho
     warnings.append(
@@ -216,15 +227,15 @@ def _overdispersion(rows: pd.DataFrame, rho: float | None, warnings: list[str]) 
     return 0.0
 
 
-def _counted(rows: pd.DataFrame) -> list[str]:
+def _counted(sites: pd.DataFrame) -> list[str]:
     words = {
         "copy_number": "have a background allelic dosage (BAD) other than 1 and are not tested",
         "missing_counts": "have no counts",
         "no_reads": "have counts of 0 on both alleles",
         "unsupported": "have alleles that cannot be scored (symbolic, several, or equal ones)",
     }
-    counts = rows["status"].value_counts()
-    return [f"{counts[status]:,} of {len(rows):,} rows {text}." for status, text in words.items() if status in counts]
+    counts = sites["status"].value_counts()
+    return [f"{counts[status]:,} of {len(sites):,} rows {text}." for status, text in words.items() if status in counts]
 
 
 def _pooled(rows: pd.DataFrame, warnings: list[str]) -> pd.DataFrame:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import expit, logit
+from scipy.stats import chi2
 
 from ambergen.errors import InputError
 from ambergen.validation.asb.imbalance import Rising, check_share, checked_reads
@@ -51,7 +52,11 @@ def reference_bias(ref_reads: ArrayLike, alt_reads: ArrayLike) -> float:
 
 
 def overdispersion(
-    ref_reads: ArrayLike, alt_reads: ArrayLike, p0: ArrayLike = 0.5, min_total: int = MIN_TOTAL
+    ref_reads: ArrayLike,
+    alt_reads: ArrayLike,
+    p0: ArrayLike = 0.5,
+    min_total: int = MIN_TOTAL,
+    robust: bool = False,
 ) -> float:
     """Overdispersion rho by the method of moments.
 
@@ -60,13 +65,15 @@ def overdispersion(
     ref_reads, alt_reads : (n_sites,)
     p0 : expected share of reference reads, one or (n_sites,)
     min_total : reads at a site, 2 or more, for the site to count
+    robust : use the median of squared deviations instead of their mean
 
     Returns
     -------
     float
         Mean over sites of ((k - n p0)^2 / (n p0 (1 - p0)) - 1) / (n - 1); 0 where that is negative. A site's variance
         is 1 + (n - 1) rho times that of the binomial distribution. Allele-specific sites among the others raise it, so
-        that calls are cautious.
+        that calls are cautious. Robust: the rho at which the median of (k - n p0)^2 / (n p0 (1 - p0) (1 + (n - 1) rho))
+        is that of a squared normal deviate, which a minority of such sites hardly moves.
 
     Raises
     ------
@@ -83,7 +90,14 @@ def overdispersion(
             "shallow sites bias it, or state rho."
         )
     k, n, p = ref[deep], (ref + alt)[deep], p0[deep]
-    return max(0.0, float(np.mean(((k - n * p) ** 2 / (n * p * (1 - p)) - 1) / (n - 1))))
+    squares = (k - n * p) ** 2 / (n * p * (1 - p))
+    if not robust:
+        return max(0.0, float(np.mean((squares - 1) / (n - 1))))
+
+    def excess(rho: float) -> float:
+        return float(np.median(squares / (1 + (n - 1) * rho)) - chi2.median(1))
+
+    return 0.0 if excess(0.0) <= 0 else _MOST_RHO if excess(_MOST_RHO) >= 0 else float(brentq(excess, 0.0, _MOST_RHO))
 
 
 def likeliest(
