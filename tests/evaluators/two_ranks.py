@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
@@ -60,7 +62,9 @@ def main(store: str, result: str) -> None:
         save_checkpoint(Path(result), {k: course(Store.open(store), config) for k, config in CONFIGS.items()})
     else:
         follow(world)
+    group = weakref.ref(dist.group.WORLD)
     leave()
+    assert group() is None, "somebody keeps the group, whose threads abort a process that ends before them"
 
 
 if __name__ == "__main__":

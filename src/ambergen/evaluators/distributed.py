@@ -14,6 +14,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions have the group that is there at its import as a default and so keep it for ever, with its threads, which
+# abort a process that ends before they do. The first step of an optimiser imports it; here there is no group yet.
+import torch.distributed.nn.functional
 from torch import Tensor, nn
 
 from ambergen.errors import RunError
@@ -140,7 +144,7 @@ def join() -> World:
 
 
 def leave() -> None:
-    """Leave the world; rank 0 tells the others that there is nothing more to do."""
+    """Leave the world; rank 0 tells the others that there is nothing more to do. The threads that talked end here."""
     global _world
     if _world.size > 1:
         if _world.rank == 0 and _world.is_whole:
