@@ -25,6 +25,11 @@ from tests.effects.conftest import FromIndex, Linear, encode, make_model
 LENGTH = 21
 MODEL = make_model(LENGTH)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
+COLUMNS = [
+    *("record_index", "alt_index", "chrom", "pos", "id", "ref", "alt", "track"),
+    *("ref_pred", "alt_pred", "diff", "logit_diff", "log2_odds", "deepsea_effect", "percentile"),
+    *("strand", "ref_match", "swapped", "n_unknown", "n_pad", "status"),
+]
 SIGNED = ("diff", "logit_diff", "log2_odds")
 
 
@@ -185,29 +190,7 @@ def test_score__keeps_a_row_for_what_cannot_be_scored(genome: Genome, sequences:
     assert np.isnan(found.diff).all(axis=1).tolist() == [False] + [True] * 6
     long = found.to_long()
     assert len(long) == 7 * 3
-    assert list(long.columns) == [
-        "record_index",
-        "alt_index",
-        "chrom",
-        "pos",
-        "id",
-        "ref",
-        "alt",
-        "track",
-        "ref_pred",
-        "alt_pred",
-        "diff",
-        "logit_diff",
-        "log2_odds",
-        "deepsea_effect",
-        "percentile",
-        "strand",
-        "ref_match",
-        "swapped",
-        "n_unknown",
-        "n_pad",
-        "status",
-    ]
+    assert list(long.columns) == COLUMNS
     assert long["diff"].to_numpy()[:3] == pytest.approx(found.diff[0])
     assert long["track"].tolist()[:4] == ["both", "forward", "reverse", "both"]
 

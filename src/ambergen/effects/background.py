@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +144,7 @@ class Background:
             If it is absent, damaged, or something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 facts = json.loads(arrays["facts"].tobytes())
                 if facts["format"] != FORMAT:
                     raise ValueError(f"format {facts['format']}, expected {FORMAT}")
@@ -160,7 +162,7 @@ class Background:
             raise StoreError(
                 f"{path}: there is no such file. Check the path, or make it with --build-background."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
             raise StoreError(
                 f"{path}: not a background of effects ({type(error).__name__}: {str(error)[:100]}). Expected a file "
                 "that `ambergen effects --build-background` wrote; make it again."

@@ -257,7 +257,7 @@ def read_effects(path: str | Path) -> Effects:
         if kind == ".parquet":
             return from_table(pq.read_table(path), str(path))
         return _from_hdf5(path) if kind in (".h5", ".hdf5") else _from_long(path)
-    except (OSError, KeyError, pa.ArrowException, UnicodeDecodeError, pd.errors.ParserError) as error:
+    except (OSError, KeyError, ValueError, EOFError, pa.ArrowException) as error:
         raise FileFormatError(
             f"{path}: cannot be read as effects of variants ({type(error).__name__}: {str(error)[:120]}). Expected "
             "a file that `ambergen effects` wrote; make it again."
