@@ -47,10 +47,11 @@ def write_asb_page(
     InputError
         If a variant of `cards` is not among the sites.
     """
+    chosen = choose_cards(evaluation, cards)  # first, since it may refuse
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.get_template("asb.html.j2").render(
-        name=name, made=made, **_context(calls, evaluation), cards=choose_cards(evaluation, cards)
+        name=name, made=made, **_context(calls, evaluation), cards=chosen
     )
     write_text(path, page)
 
@@ -197,8 +198,10 @@ def choose_cards(evaluation: Evaluation, wanted: Sequence[str] = ()) -> list[dic
     else:
         called = sites[sites["label"].isin(["gain", "loss"])]
         columns = [f"{name}{SCORE}" for name in evaluation.scorers]
-        agree = pd.DataFrame({c: (called[c] > 0) == (called["label"] == "gain") for c in columns}).sum(axis=1)
-        divided = (agree > 0) & (agree < called[columns].notna().sum(axis=1))
+        up = called["label"] == "gain"
+        right = pd.DataFrame({c: (called[c] > 0) & up | (called[c] < 0) & ~up for c in columns}).sum(axis=1)
+        wrong = pd.DataFrame({c: (called[c] < 0) & up | (called[c] > 0) & ~up for c in columns}).sum(axis=1)
+        divided = (right > 0) & (wrong > 0)
         order = called.assign(divided=~divided).sort_values(["divided", "p"], kind="stable")
         chosen = sites.loc[order.index[:N_CARDS]]
     return [_card(row, evaluation.scorers) for _, row in chosen.iterrows()]
@@ -207,6 +210,8 @@ def choose_cards(evaluation: Evaluation, wanted: Sequence[str] = ()) -> list[dic
 def _card(site: pd.Series, scorers: Sequence[str]) -> dict[str, Any]:
     tested = site["status"] == "ok"
     total = site["total"] if tested else 0
+    place = f"{site['chrom']}:{site['pos']:,}"
+    of = [str(site[column]) for column in ("tf", "track") if column in site.index and site[column]]
     share = "not tested"
     if tested:
         found = wilson(site["alt_reads"], int(total))
@@ -215,9 +220,8 @@ def _card(site: pd.Series, scorers: Sequence[str]) -> dict[str, Any]:
     if tested and site["ratio"] != site["p0"]:
         preferred = "ref" if site["ratio"] > site["p0"] else "alt"
     return {
-        "name": site.get("id") or f"{site['chrom']}:{site['pos']}",
-        "place": f"{site['chrom']}:{site['pos']:,}",
-        "of": " · ".join(str(site[c]) for c in ("tf", "track") if c in site.index and site[c]),
+        "name": site.get("id") or place,
+        "place": " · ".join([*([place] if site.get("id") else []), *of]),
         "label": site["label"],
         "alleles": [
             {
@@ -242,4 +246,4 @@ def _verdict(site: pd.Series, name: str, preferred: str | None) -> dict[str, str
     chosen = "alt" if value > 0 else "ref" if value < 0 else ""
     words = f"prefers {site[chosen]}" if chosen else "no preference"
     sign = "none" if not chosen or preferred is None else "right" if chosen == preferred else "wrong"
-    return {"name": name, "score": f"{value:+.3g}".replace("-", "−"), "sign": sign, "words": words}
+    return {"name": name, "score": f"{value:+.3g}".replace("-", "−") if value else "0", "sign": sign, "words": words}

@@ -13,7 +13,7 @@ from ambergen.errors import InputError
 from ambergen.io.aliases import ContigAliases
 
 # What DeepSEA, and models trained on its split, did not learn from: positions from 1, ends included.
-DEEPSEA_HELD_OUT = ("chr8", "chr9", "chr7:30508752-35296850")
+DEEPSEA_HELD_OUT = ("chr8", "chr9", "chr7:30508751-35296850")
 TRAINED, OUTSIDE = "train", ""
 
 
@@ -75,7 +75,7 @@ def inside(sites: pd.DataFrame, regions: Sequence[str]) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    regions : ``chr8`` or ``chr7:30508752-35296850``, positions from 1, ends included
+    regions : ``chr8`` or ``chr7:30508751-35296850``, positions from 1, ends included
 
     Raises
     ------
@@ -98,6 +98,6 @@ def inside(sites: pd.DataFrame, regions: Sequence[str]) -> NDArray[np.bool_]:
             continue
         here = (sites["chrom"] == contig).to_numpy()
         if bounds:
-            here &= sites["pos"].between(int(bounds[0]), int(bounds[1])).to_numpy()
+            here = here & sites["pos"].between(int(bounds[0]), int(bounds[1])).to_numpy()
         found |= here
     return found
