@@ -143,3 +143,11 @@ def test_asb__help_has_an_example(command: Command, capsys: pytest.CaptureFixtur
         assert "Examples:" in capsys.readouterr().out
     assert command("asb") == 0
     assert "SCORES_OR_MODEL" in capsys.readouterr().out
+
+
+def test_asb__the_example_of_the_documentation_shows_the_seed_case(tmp_path: Path, command: Command) -> None:
+    example = Path(__file__).parents[2] / "examples" / "asb_rs11658786.tsv"
+    assert command("asb", example, "--p0", 0.5, "--rho", 0, "--card", "rs11658786", "-o", tmp_path / "asb") == 0
+    page = (tmp_path / "asb" / "asb.html").read_text()
+    assert page.count("prefers G ✓") == 2
+    assert page.count("prefers A ✗") == 4
