@@ -15,9 +15,13 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import ambergen as ag
+from ambergen import api
 from ambergen.api import SearchedRun
+from ambergen.config import ExecuteConfig
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, RunError, SpaceError, StoreError
+from ambergen.executors.inline import InlineExecutor
+from ambergen.executors.ray import RayConfig
 from ambergen.stages import alone
 from tests.simulated import SPACE, TRAIN, search_config
 
@@ -163,6 +167,57 @@ def test_search__refuses_impossible_settings(
     with pytest.raises(ConfigError, match=message):
         ag.search(SPACE, small_store, out=tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "execute"),
+    [
+        ({}, ExecuteConfig(engine="inline")),
+        ({"workers": 1}, ExecuteConfig(1, "inline")),
+        ({"workers": 3}, ExecuteConfig(3, "processes")),
+        ({"workers": 1, "engine": "processes"}, ExecuteConfig(1, "processes")),
+        ({"engine": "ray"}, ExecuteConfig(engine="ray")),
+        ({"ray_address": "auto"}, ExecuteConfig(engine="ray", ray=RayConfig("auto"))),
+    ],
+)
+def test_search__has_the_engines_of_a_run_file(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], execute: ExecuteConfig
+) -> None:
+    asked = []
+
+    def opened(config: ExecuteConfig) -> InlineExecutor:
+        asked.append(config)
+        return InlineExecutor()
+
+    monkeypatch.setattr(api, "open_executor", opened)
+    run = ag.search(SPACE, small_store, budget="3 steps", out=tmp_path, config=search_config(finalists=1), **given)
+    run.train(seeds=1, config=TRAIN)
+    assert asked == [execute, execute]
+
+
+def test_search__trains_in_a_process_that_is_asked_for(small_store: Store, tmp_path: Path) -> None:
+    config = search_config(finalists=1)
+    run = ag.search(
+        SPACE, small_store, "random", "1 trials", out=tmp_path, config=config, workers=1, engine="processes"
+    )
+    assert [t.status for t in run.trials] == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"engine": "slurm"}, r"execute.engine is 'slurm'; expected one of inline, processes, ray"),
+        ({"engine": "inline", "workers": 2}, r"execute.workers is 2; expected 1: this process is the worker"),
+        ({"engine": "processes", "ray_address": "auto"}, r"ray_address is 'auto' and the engine is 'processes'"),
+        ({"ray_address": "nowhere"}, r"address is 'nowhere'; expected auto, or host:port"),
+    ],
+)
+def test_search__refuses_an_engine_that_is_none(
+    small_store: Store, tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ag.search(SPACE, small_store, budget="3 steps", out=tmp_path, config=search_config(), **given)
+    assert not (tmp_path / "events.jsonl").exists()
 
 
 def test_search__refuses_a_folder_where_another_is_at_work(small_store: Store, tmp_path: Path) -> None:

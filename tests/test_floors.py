@@ -19,7 +19,7 @@ FLOORS = [
     {"strategies", "evaluators", "runs", "baselines", "effects"},
     {"interpret", "validation"},
     {"report"},
-    {"config", "template", "stages", "contest", "pipeline", "checks", "api"},
+    {"config", "template", "stages", "contest", "workers", "pipeline", "checks", "api"},
     {"cli", "__main__"},
     {"ambergen"},
 ]

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ambergen.atomic import write_json
-from ambergen.config import ExecuteConfig, Run, load_run
+from ambergen.config import Run, load_run
 from ambergen.errors import ConfigError
-from ambergen.executors.base import cores
-from ambergen.pipeline import device_name, n_workers, run_stages
+from ambergen.pipeline import device_name, run_stages
 from ambergen.stages import StageBook
-from ambergen.training.precision import default_device
 
 TABLE = """\
 data: {table: {train: a.csv, split_column: split}, on_leak: allow}
@@ -56,9 +53,3 @@ def test_run_stages__other_settings_leave_the_folder_as_it_was(run: Run) -> None
     with pytest.raises(ConfigError, match=r"train\.epochs was 3 and is now 60"):
         run_stages(run, ("build",))
     assert {p: p.stat().st_mtime_ns for p in run.out.iterdir() if p.name != ".lock"} == before
-
-
-def test_n_workers__is_as_asked_for_or_one_a_core(run: Run) -> None:
-    assert n_workers(run) == 1
-    assert n_workers(replace(run, execute=ExecuteConfig(workers=3))) == 3
-    assert n_workers(replace(run, execute=ExecuteConfig())) == (cores() if default_device().type == "cpu" else 1)

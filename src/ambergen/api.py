@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ambergen.budgets import Budget
-from ambergen.config import load_run
+from ambergen.config import Engine, ExecuteConfig, load_run
 from ambergen.contest import contenders, decide, folder, write_champions
 from ambergen.datasets.building import build as build_store
 from ambergen.datasets.config import DataConfig
 from ambergen.datasets.store import Store
-from ambergen.errors import RunError
-from ambergen.executors.base import Executor
-from ambergen.executors.engines import make_executor
+from ambergen.errors import ConfigError, RunError
+from ambergen.executors.ray import RayConfig
 from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.loop import SearchResult
@@ -26,6 +25,7 @@ from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob, train_network
 from ambergen.training.model import Model
 from ambergen.training.precision import default_device, resolve
+from ambergen.workers import open_executor
 
 
 def build(run: str | Path | DataConfig, out: str | Path | None = None, progress: Progress = SILENT) -> Store:
@@ -50,7 +50,9 @@ def search(
     seed: int = 0,
     out: str | Path = "runs/search",
     config: SearchConfig | None = None,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: Engine | None = None,
+    ray_address: str | None = None,
     progress: Progress = SILENT,
     **settings: Any,
 ) -> SearchedRun:
@@ -58,26 +60,46 @@ def search(
 
     Parameters
     ----------
-    method : enas or random
+    method : enas, oneshot, nas, evolution, hierarchical or random
     budget : ``30min``, ``20 epochs``, ``500 steps`` or ``40 trials``
     out : run directory
     config : all settings; `method`, `budget`, `seed` and `settings` are put into it
-    workers : processes that train candidates; 1 trains them in this one. More need a script with the usual guard,
-        ``if __name__ == "__main__":``, because every worker imports it
+    workers : trainings at a time; default: one, or with an engine that is named as many as there are cores (one where
+        an accelerator does the work) or room for in the cluster
+    engine : where candidates, finalists and contenders are trained, as ``execute.engine`` of a run file: ``inline``
+        (this process), ``processes`` or ``ray``; default: ``ray`` with an address, ``processes`` with several workers,
+        else ``inline``. Processes need a script with the usual guard, ``if __name__ == "__main__":``, because every
+        worker imports it
+    ray_address : of a Ray cluster, ``auto`` (that of this machine) or ``host:port`` of its head; default: a Ray of this
+        machine alone
     settings : further fields of `SearchConfig`
     """
     settings = {"method": method, "budget": Budget.parse(budget), "seed": seed, **settings}
     full = replace(config or SearchConfig(), **settings)
-    with alone(Path(out)), _executor(workers) as executor:
+    execute = _execute(workers, engine, ray_address)
+    with alone(Path(out)), open_executor(execute) as executor:
         result = run_search(space, store, full, Path(out), executor, progress=progress)
-    return SearchedRun(store, full, Path(out), result, workers)
+    return SearchedRun(store, full, Path(out), result, execute)
+
+
+def _execute(workers: int | None, engine: Engine | None, ray_address: str | None) -> ExecuteConfig:
+    if ray_address is not None:
+        if engine not in (None, "ray"):
+            raise ConfigError(
+                f"search: ray_address is {ray_address!r} and the engine is {engine!r}; expected an address with the "
+                "engine 'ray' alone. Leave one of the two out."
+            )
+        return ExecuteConfig(workers, "ray", RayConfig(ray_address))
+    return ExecuteConfig(workers, engine or ("inline" if workers in (None, 1) else "processes"))
 
 
 class SearchedRun:
     """A finished search: its winner, its trials, and the training of the winner."""
 
-    def __init__(self, store: Store, config: SearchConfig, out: Path, result: SearchResult, workers: int) -> None:
-        self.store, self.config, self.out, self.workers = store, config, out, workers
+    def __init__(
+        self, store: Store, config: SearchConfig, out: Path, result: SearchResult, execute: ExecuteConfig
+    ) -> None:
+        self.store, self.config, self.out, self.execute = store, config, out, execute
         self.space, self.result = result.space, result
         self.architecture, self.trials, self.finalists = result.architecture, result.trials, result.finalists
         self.cost = result.cost
@@ -113,7 +135,7 @@ class SearchedRun:
             for rival in rivals
             for number in range(seeds)
         ]
-        with alone(self.out), _executor(self.workers) as executor:
+        with alone(self.out), open_executor(self.execute) as executor:
             book = StageBook(self.out)
             book.refuse_others("train", settings, models)
             book.begin("train", {**settings, "seeds": seeds, "contenders": [[rival.id for rival in rivals]]})
@@ -127,7 +149,3 @@ class SearchedRun:
         book.finish("train")
         self.architecture, self.cost = champion.architecture, champion.cost
         return [Model.load(folder(models, champion.architecture, number)) for number in range(seeds)]
-
-
-def _executor(workers: int) -> Executor:
-    return make_executor("inline" if workers == 1 else "processes", workers)

@@ -29,13 +29,14 @@ from ambergen.executors.base import cores
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.fasta import contig_lengths
 from ambergen.models.summary import child_parameters, supernet_parameters
-from ambergen.pipeline import device_name, n_workers
+from ambergen.pipeline import device_name
 from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import SHARED, WEIGHING
 from ambergen.runs.methods import searched_space
 from ambergen.sequence.alphabets import by_name
 from ambergen.spaces.space import Space
 from ambergen.training.precision import default_device, resolve
+from ambergen.workers import n_workers
 
 Level = Literal["fine", "note", "problem"]
 
@@ -243,7 +244,7 @@ def _search(run: Run) -> Iterator[Finding]:
 
 
 def _device(run: Run) -> Iterator[Finding]:
-    device, workers = default_device(), n_workers(run)
+    device, workers = default_device(), n_workers(run.execute)
     dtype = str(resolve(run.train.precision, device)).removeprefix("torch.")
     if run.execute.engine == "ray":
         yield from _cluster(run, f"{device_name()}, {dtype}")

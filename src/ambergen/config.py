@@ -53,6 +53,9 @@ _SUFFIXES = (".gz", ".bgz", ".bed", ".narrowPeak", ".broadPeak", ".bigWig", ".bi
 SEEDS = 3
 
 
+Engine = Literal["processes", "inline", "ray"]
+
+
 @dataclass(frozen=True)
 class ExecuteConfig:
     """Where jobs run.
@@ -64,7 +67,7 @@ class ExecuteConfig:
     """
 
     workers: int | None = None
-    engine: Literal["processes", "inline", "ray"] = "processes"
+    engine: Engine = "processes"
     ray: RayConfig = field(default_factory=RayConfig)
 
     def __post_init__(self) -> None:

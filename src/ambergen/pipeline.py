@@ -16,8 +16,7 @@ from ambergen.contest import Champion, contenders, decide, folder, write_champio
 from ambergen.datasets.building import build
 from ambergen.datasets.store import Store
 from ambergen.errors import JobError
-from ambergen.executors.base import Executor, cores
-from ambergen.executors.engines import make_executor
+from ambergen.executors.base import Executor
 from ambergen.progress import SILENT, Progress
 from ambergen.provenance import processor, provenance
 from ambergen.report.page import write_report
@@ -30,6 +29,7 @@ from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.precision import default_device, resolve
 from ambergen.validation.compare import SUMMARY, TABLE, compare
 from ambergen.validation.entrants import Winner
+from ambergen.workers import open_executor
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
     wanted = set(stages)
     with alone(run.out):
         book = StageBook(run.out)
-        with open_executor(run) as executor:
+        with open_executor(run.execute) as executor:
             place = Workplace(run, book, executor, _probed(run), progress)
             _refuse_other_settings(place)
             write_text(run.out / "run.yaml", run.to_yaml())
@@ -91,19 +91,6 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
                         compare_stage(place, store, champions)
             if "report" in wanted:
                 report_stage(place)
-
-
-def open_executor(run: Run) -> Executor:
-    """What `execute` of the run file asks for."""
-    execute = run.execute
-    return make_executor(execute.engine, execute.workers if execute.engine == "ray" else n_workers(run), execute.ray)
-
-
-def n_workers(run: Run) -> int:
-    """Jobs at a time here: as asked for, else one a core, or a single one where an accelerator does the work."""
-    if run.execute.workers is not None:
-        return run.execute.workers
-    return 1 if run.execute.engine == "inline" or default_device().type != "cpu" else cores()
 
 
 # ---- stages
@@ -312,6 +299,6 @@ def audit_stage(run: Run, how: AuditConfig, progress: Progress = SILENT) -> dict
     -------
     What ``audit.json`` of the run directory holds.
     """
-    with alone(run.out), open_executor(run) as executor:
+    with alone(run.out), open_executor(run.execute) as executor:
         store = Store.open(run.out / "store")
         return audit(run.space, store, run.search, run.out, executor, how, progress=progress)

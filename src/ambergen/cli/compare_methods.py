@@ -167,13 +167,13 @@ def _on_data(
 def _compared(run: Run, config: MethodsConfig, progress: Progress) -> dict[str, Any]:
     """The comparison in the run's folder, and its page."""
     from ambergen.datasets.building import build
-    from ambergen.pipeline import open_executor
     from ambergen.report.methods_page import write_methods_page
     from ambergen.stages import alone
     from ambergen.validation.method_records import Setup
     from ambergen.validation.methods import compare_methods
+    from ambergen.workers import open_executor
 
-    with alone(run.out), open_executor(run) as executor:
+    with alone(run.out), open_executor(run.execute) as executor:
         store = build(run.data, run.out / "store", run.search.seed, progress)
         setup = Setup(run.space, store, run.search, run.train, run.seeds)
         summary = compare_methods(setup, config, executor, run.out, progress)
