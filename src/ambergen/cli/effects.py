@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ambergen.cli.arguments import AsJson
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ambergen.effects.background import Ranked
     from ambergen.effects.job import Job, Source
     from ambergen.io.genome import Genome
@@ -93,6 +97,17 @@ def effects(
         str | None,
         typer.Option(metavar="REGION", help="All single-base variants of CONTIG:START-END, from 1, ends included."),
     ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A table of measured effects; prints how predictions agree with them."),
+    ] = None,
+    measured_column: Annotated[
+        str, typer.Option(metavar="NAME", help="The column of the measured effect, alternate minus reference.")
+    ] = "Coefficient",
+    measured_by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A column of that table whose values are looked at one by one.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Effects of variants, a row for every alternate allele and track.
 
@@ -111,6 +126,7 @@ def effects(
       ambergen effects model/ --genome genome.fa.gz --build-background background.npz
       ambergen effects model/ cohort.vcf.gz --genome genome.fa.gz --background background.npz > effects.tsv
       ambergen effects model/ --genome genome.fa.gz --saturation chr7:5530601-5530900 -o region.tsv
+      ambergen effects model/ mpra.tsv --genome genome.fa.gz -o e.tsv --measured mpra.tsv --measured-by Element
     """
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.effects.background import Background
@@ -137,7 +153,10 @@ def effects(
     if build_background is not None:
         _background(job, build_background, background_score, progress)
     else:
+        known = None if measured is None else _measured(measured, measured_column, measured_by, out)
         _effects(job, out, summary, summary_score, groups, progress)
+        if known is not None and out is not None:
+            _print_agreement(job, out, known, as_json)
 
 
 def _check_choice(
@@ -221,6 +240,43 @@ def _effects(
         counts = score_to_files(job, out, progress, summary, score=score, groups=known)
     progress.say(f"{job.source.name}: {tell(counts)}")
     _warn(job, counts, progress)
+
+
+def _measured(path: Path, column: str, by: str | None, out: Path | None) -> pd.DataFrame:
+    from ambergen.effects.files import ENDINGS
+    from ambergen.effects.measured import read_measured
+    from ambergen.errors import InputError
+
+    if out is None or not out.name.lower().endswith(ENDINGS):
+        raise InputError(
+            f"{path}: the effects that are compared with it go into a file. Name a .tsv or .parquet with --out."
+        )
+    return read_measured(path, column, by)
+
+
+def _print_agreement(job: Job, out: Path, measured: pd.DataFrame, as_json: bool) -> None:
+    from ambergen.cli.tables import score, table
+    from ambergen.effects.files import read_effects
+    from ambergen.effects.measured import agreement
+
+    name = "logit_diff" if "logit_diff" in job.engine.score_names() else "diff"
+    found = agreement(read_effects(out), measured, name, job.genome.aliases(job.aliases))
+    if as_json:
+        print(found.to_json(orient="records", indent=2))
+        return
+    print(f"Correlation of {name} with the measured effects (with sign, and of the sizes)")
+    columns = ("pearson", "spearman", "pearson_abs", "spearman_abs")
+    rows = [
+        (row["group"], row["track"], row["measured"], row["n"], *(score(row[column]) for column in columns))
+        for row in found.to_dict("records")
+    ]
+    print(
+        table(
+            ("group", "track", "measured", "n", "Pearson", "Spearman", "Pearson of sizes", "Spearman of sizes"),
+            rows,
+            left=(0, 1),
+        )
+    )
 
 
 def _warn(job: Job, counts: Mapping[str, int], progress: Progress) -> None:
