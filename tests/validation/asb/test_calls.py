@@ -195,3 +195,9 @@ def test_call__says_what_is_wrong(change: dict, arguments: dict, message: str) -
 def test_calls__are_not_repeated_when_each_variant_has_one_row() -> None:
     calls: Calls = call(counts([30, 20], [20, 30]), 0.5, 0.0)
     assert not calls.repeated
+
+
+def test_call__a_column_of_the_users_named_status_is_not_believed() -> None:
+    table = counts([20, 20], [10, 10], status=["ok", "ok"])
+    table.loc[1, "alt"] = "<DEL>"
+    assert call(table, 0.5, 0.0).table["status"].tolist() == ["ok", "unsupported"]

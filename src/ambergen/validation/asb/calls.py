@@ -112,7 +112,7 @@ def call(
     background allelic dosage (BAD) other than 1 are kept with the status "copy_number" and are not tested. Contigs of
     sex and organelles are tested, but p0 and rho are estimated without them.
     """
-    rows = standard_counts(table) if "status" not in table else table.reset_index(drop=True)
+    rows = standard_counts(table)
     rows = rows.assign(status=_status(rows))
     _refuse_both_orientations(rows)
     warnings: list[str] = []
