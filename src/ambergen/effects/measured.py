@@ -39,14 +39,15 @@ def read_measured(path: Path, column: str, by: str | None = None) -> pd.DataFram
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (OSError, ValueError, EOFError) as error:
         raise FileFormatError(
-            f"{path}: cannot be read as a table ({str(error)[:100]}). Expected columns separated by tabs, with a header."
+            f"{path}: cannot be read as a table ({str(error)[:100]}). Expected columns separated by tabs, with a "
+            "header."
         ) from error
     names = [str(name) for name in table.columns]
     missing = [*missing_columns(names), *(name for name in (column, by) if name is not None and name not in names)]
     if missing:
         raise FileFormatError(
-            f"{path}: has the columns {', '.join(names)}; {missing[0]} is missing. Expected chrom, pos, ref, alt and the "
-            "measured effect; name its column with --measured-column."
+            f"{path}: has the columns {', '.join(names)}; {missing[0]} is missing. Expected chrom, pos, ref, alt and "
+            "the measured effect; name its column with --measured-column."
         )
     places = [find_column(names, name) for name in _KEY]
     found = table.iloc[:, [place for place in places if place is not None]].set_axis(_KEY, axis=1)
