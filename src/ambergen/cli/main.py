@@ -22,6 +22,7 @@ from ambergen.cli.demo import demo
 from ambergen.cli.describe import describe
 from ambergen.cli.effects import effects
 from ambergen.cli.failures import reported, show_tracebacks
+from ambergen.cli.heritability import heritability
 from ambergen.cli.init import init
 from ambergen.cli.ldscore import ldscore
 from ambergen.cli.predict import predict
@@ -90,6 +91,7 @@ def ambergen(
 for _panel, _name, _command in COMMANDS:
     app.command(_name, rich_help_panel=_panel)(reported(_command))
 app.add_typer(asb, name="asb", rich_help_panel="Biology")
+app.add_typer(heritability, name="heritability", rich_help_panel="Biology")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

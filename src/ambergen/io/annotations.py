@@ -154,12 +154,17 @@ class AlignedAnnotation:
     names: tuple[str, ...]
     _table: tuple[Path, pd.DataFrame] | None = None
 
-    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
-        contig = str(variants.contig[0])
+    def table(self, chromosome: str) -> pd.DataFrame:
+        """All rows of the file, or of the chromosome's, with places where the file has them."""
         path = _existing(of_chromosome(self.path, chromosome))
         if self._table is None or self._table[0] != path:
             self._table = (path, self._read(path))
-        table = self._table[1]
+        return self._table[1]
+
+    def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
+        contig = str(variants.contig[0])
+        path = _existing(of_chromosome(self.path, chromosome))
+        table = self.table(chromosome)
         if set(_PLACE_COLUMNS) <= set(table.columns):
             of_contig = np.flatnonzero((table["CHR"] == contig).to_numpy())
             _check_rows(path, table, of_contig, variants)

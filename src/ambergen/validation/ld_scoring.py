@@ -229,7 +229,7 @@ def _chromosome(
     panel: Panel, config: LDScoreConfig, task: Task, chromosome: str, files: PlinkFiles, rows: slice
 ) -> ChromosomeScores:
     variants = files.variants.select(rows)
-    values, unscored = _annotations(panel, config, variants, rows, chromosome)
+    values, unscored = annotation_values(panel, config, variants, rows, chromosome)
     found = files.count(rows)
     frequency = np.nan_to_num(found.minor_frequency)
     rare = ~found.is_constant & (frequency <= config.above_frequency)
@@ -273,7 +273,7 @@ def _chromosome(
     )
 
 
-def _annotations(
+def annotation_values(
     panel: Panel, config: LDScoreConfig, variants: PanelVariants, rows: slice, chromosome: str
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Values of all annotations, and which variants had to take 0 for want of a score."""

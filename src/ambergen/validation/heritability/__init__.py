@@ -1,0 +1,1 @@
+"""Heritability of traits by annotation: from files to regressions and tables."""
