@@ -12,5 +12,8 @@ __getattr__, __dir__ = lazy(
         "GkmSVM": "ambergen.baselines.gkm_svm:GkmSVM",
         "GkmConfig": "ambergen.baselines.gkm_svm:GkmConfig",
         "DeltaSVM": "ambergen.baselines.gkm_delta:DeltaSVM",
+        "PWM": "ambergen.baselines.pwm:PWM",
+        "MotifScorer": "ambergen.baselines.motif_scorer:MotifScorer",
+        "read_motifs": "ambergen.io.motifs:read_motifs",
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -384,7 +384,7 @@ class _Words:
         norms = np.sqrt(self_similarities(tokens, weights, unit_similarities(config)))
         return cls(word_codes(tokens, config.l)[0], weights, norms)
 
-    def scores(self, potential: NDArray, bias: float = 0.0) -> NDArray[np.float64]:
+    def scores(self, potential: Floats, bias: float = 0.0) -> NDArray[np.float64]:
         """(n,): sums of word potentials over the norms of the windows, plus the offset."""
         sums = np.einsum("ij,ij->i", potential[self.codes], self.weights)
         return np.divide(sums, self.norms, out=np.zeros(len(sums)), where=self.norms > 0) + bias
@@ -429,32 +429,34 @@ class _Gram:
 
 @dataclass(frozen=True, eq=False)
 class _Examples:
-    """Windows and labels of one track."""
+    """Windows and labels of one track.
+
+    is_measured : whether the watched windows have enough of both classes for a figure
+    """
 
     tokens: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     watched: NDArray[np.uint8]
     watched_labels: NDArray[np.uint8]
-    is_measured: bool = field(default=False)
+    is_measured: bool
 
     @classmethod
     def of(
         cls, store: Store, track: int, learned: Sequence[str], watch: str, config: GkmConfig, seed: int
     ) -> _Examples:
         most = max(1, min(config.most, _MOST_WORDS // (4 * store.length)))
-        parts = []
-        for name, splits in (("learned", learned), ("watched", (watch,))):
-            rows = np.sort(np.concatenate([store.indices(split) for split in splits]))
-            rng = seeds.generator(seed, "gkm rows", name, track)
-            parts += list(_drawn(store, rows, track, most, rng))
-        positives, negatives = int(parts[3].sum()), int((parts[3] == 0).sum())
-        return cls(*parts, bool(defined(np.array([positives]), np.array([negatives]))[0]))
+        tokens, labels = _drawn(store, learned, track, most, seeds.generator(seed, "gkm rows", "learned", track))
+        watched, of_watched = _drawn(store, (watch,), track, most, seeds.generator(seed, "gkm rows", "watched", track))
+        positives = int(of_watched.sum())
+        is_measured = defined(np.array([positives]), np.array([len(of_watched) - positives]))
+        return cls(tokens, labels, watched, of_watched, bool(is_measured[0]))
 
 
 def _drawn(
-    store: Store, rows: NDArray[np.int64], track: int, most: int, rng: np.random.Generator
+    store: Store, splits: Sequence[str], track: int, most: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Windows and labels of a track: as many negatives as positives, of the same content of G and C."""
+    rows = np.sort(np.concatenate([store.indices(split) for split in splits]))
     labels, known = store.labels(rows)[:, track], store.mask(rows)
     usable = np.ones(len(rows), bool) if known is None else known[:, track]
     positives, negatives = rows[usable & (labels == 1)], rows[usable & (labels == 0)]
@@ -516,7 +518,7 @@ def _best_span(store: Store, examples: Iterable[_Examples], config: GkmConfig) -
 
 def _fit_best(examples: _Examples, span: Span, config: GkmConfig, penalties: Sequence[float] | None = None) -> _Fitted:
     """The machine of the C that ranks the watched windows best, each begun from the one before it."""
-    labels = 2.0 * examples.labels - 1
+    labels = 2 * examples.labels.astype(np.float64) - 1
     if len(np.unique(labels)) < 2:
         return _Fitted(np.zeros(4**config.l, np.float32), 0.0, _default_penalty(config), -np.inf)
     words = _Words.of(examples.tokens[:, slice(*span)], config)
@@ -524,7 +526,8 @@ def _fit_best(examples: _Examples, span: Span, config: GkmConfig, penalties: Seq
     if not examples.is_measured:
         penalties = (_default_penalty(config),)
     watched = _Words.of(examples.watched[:, slice(*span)], config)
-    best, start = None, None
+    best: _Fitted | None = None
+    start = None
     for penalty in sorted(penalties or config.penalties):
         machine = fit_machine(gram, labels, penalty, start)
         start = machine.coefficients
@@ -547,7 +550,8 @@ def _merged(fit: _Fitted, partner: _Fitted) -> _Fitted:
     """Mean of the machines of two tracks that are each other's on the other strand, which gapped k-mers do not tell."""
     if fit is partner:
         return fit
-    return _Fitted((fit.potential + partner.potential) / 2, (fit.bias + partner.bias) / 2, fit.penalty, fit.score)
+    potential = ((fit.potential + partner.potential) / 2).astype(np.float32)
+    return _Fitted(potential, (fit.bias + partner.bias) / 2, fit.penalty, fit.score)
 
 
 def _chunks(n: int) -> Iterator[slice]:

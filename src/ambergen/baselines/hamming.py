@@ -13,7 +13,7 @@ Delsarte, Philips Research Reports Supplements 10 (1973): the Hamming scheme and
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from math import comb
 from typing import Literal
 
@@ -149,10 +149,7 @@ def eigenvalues(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _power(n: int) -> NDArray[np.float64]:
-    matrix = np.ones((1, 1))
-    for _ in range(n):
-        matrix = np.kron(matrix, _HADAMARD)
-    return matrix
+    return reduce(np.kron, [_HADAMARD] * n, np.ones((1, 1)))
 
 
 def _degrees(l: int) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ import torch
 from ambergen.baselines.gkm_delta import DeltaSVM
 from ambergen.baselines.gkm_svm import GkmSVM
 from ambergen.baselines.kmer import KmerRegression
+from ambergen.baselines.motif_scorer import MotifScorer
 from ambergen.sequence.scorer import Scorer
 from ambergen.training.model import Model
 from ambergen.training.saving import read_description
@@ -18,6 +19,7 @@ _LOADERS: dict[str, Callable[[str | Path], Scorer]] = {
     "kmer": KmerRegression.load,
     "gkm": GkmSVM.load,
     "deltasvm": DeltaSVM.load,
+    "motifs": MotifScorer.load,
 }
 
 
