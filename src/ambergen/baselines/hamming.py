@@ -13,7 +13,7 @@ Delsarte, Philips Research Reports Supplements 10 (1973): the Hamming scheme and
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache, reduce
+from functools import cache
 from math import comb
 from typing import Literal
 
@@ -149,7 +149,10 @@ def eigenvalues(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _power(n: int) -> NDArray[np.float64]:
-    return reduce(np.kron, [_HADAMARD] * n, np.ones((1, 1)))
+    matrix: NDArray[np.float64] = np.ones((1, 1))
+    for _ in range(n):
+        matrix = np.asarray(np.kron(matrix, _HADAMARD), np.float64)
+    return matrix
 
 
 def _degrees(l: int) -> NDArray[np.intp]:
