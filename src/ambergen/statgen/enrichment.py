@@ -171,7 +171,8 @@ def tau_star(result: HeritabilityResult, standard_deviation: ArrayLike, n_varian
             "of the regression. Complete it."
         )
     scale = sd * n_variants / result.h2
-    return normal_test(result.tau * scale, result.tau_error * np.abs(scale))
+    # + 0: where the annotation does not vary, 0 and not -0
+    return normal_test(result.tau * scale + 0.0, result.tau_error * np.abs(scale))
 
 
 def normal_test(estimate: ArrayLike, error: ArrayLike) -> Test:
