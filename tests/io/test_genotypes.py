@@ -150,3 +150,10 @@ def test_blocks__tell_when_the_file_shrinks_meanwhile(tmp_path: Path) -> None:
     files.path.write_bytes(files.path.read_bytes()[:-1])
     with pytest.raises(FileFormatError, match="became shorter while it was read"):
         list(files.blocks(slice(0, 5)))
+
+
+def test_minor_frequency__is_the_same_whichever_allele_is_counted(tmp_path: Path) -> None:
+    # 1 - 0.95 is more than 0.05 in binary numbers
+    genotypes = np.array([[0, 2], *[[2, 0]] * 19])
+    counts = open_plink(write_plink(tmp_path / "a", genotypes, [0, 1])).count(slice(0, 2))
+    assert counts.minor_frequency.tolist() == [0.05, 0.05]

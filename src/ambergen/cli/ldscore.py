@@ -69,7 +69,8 @@ def ldscore(
     from ambergen.validation.ld_scoring import Panel, panel_ld_scores, read_listed
 
     config = _config((ld_wind_cm, ld_wind_kb, ld_wind_snps), maf, zero_cm, unscored)
-    annotations = [open_annotation(path, _score(score), track or ()) for path in annot or ()]
+    chosen = _score(score)
+    annotations = [open_annotation(path, chosen, track or ()) for path in annot or ()]
     panel = Panel(bfile, annotations, cm_map, None if print_snps is None else read_listed(print_snps))
     parts: list[ChromosomeSummary] = []
     progress = progress_for_terminal()

@@ -88,10 +88,10 @@ class GenotypeCounts:
     @property
     def minor_frequency(self) -> NDArray[np.float64]:
         """Of the rarer allele among known genotypes; nan where none is known."""
-        known = self.two + self.one + self.none
+        # From whole numbers, so that it does not depend on which of the alleles was counted
+        rarer = np.minimum(2 * self.two + self.one, 2 * self.none + self.one)
         with np.errstate(invalid="ignore"):
-            frequency = (2 * self.two + self.one) / (2 * known)
-        return np.minimum(frequency, 1 - frequency)
+            return rarer / (2 * (self.two + self.one + self.none))
 
     @property
     def is_constant(self) -> NDArray[np.bool_]:

@@ -247,6 +247,7 @@ class LDScoreOutput:
     def __init__(self, prefix: Path) -> None:
         self._prefix = prefix
         self._pending: list[LDScores] = []
+        self._texts: dict[str, str] = {}
         self._written: list[tuple[Path, Path]] = []
 
     def __enter__(self) -> Self:
@@ -264,7 +265,7 @@ class LDScoreOutput:
 
     @property
     def paths(self) -> list[Path]:
-        """The files, as they are named in the end."""
+        """The files that were written, those of `add_text` last."""
         return [path for _, path in self._written]
 
     def add(self, chromosome: str, scores: LDScores) -> None:
@@ -276,7 +277,7 @@ class LDScoreOutput:
 
     def add_text(self, name: str, text: str) -> None:
         """A further file in the same folder, which appears together with the others."""
-        self._put(self._prefix.with_name(name), text.encode())
+        self._texts[name] = text
 
     def _write(self, prefix: Path, scores: LDScores) -> None:
         self._put(_with_ending(prefix, SCORES), packed_scores(scores))
@@ -293,5 +294,7 @@ class LDScoreOutput:
     def _finish(self) -> None:
         if self._pending:
             self._write(self._prefix, concatenated(self._pending))
+        for name, text in self._texts.items():
+            self._put(self._prefix.with_name(name), text.encode())
         for part, path in self._written:
             part.replace(path)
