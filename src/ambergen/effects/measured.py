@@ -59,7 +59,8 @@ def read_measured(path: Path, column: str, by: str | None = None) -> pd.DataFram
         wrong = np.flatnonzero(numbers.isna() & ~blank)
         if len(wrong):
             raise FileFormatError(
-                f"{path}, row {wrong[0] + 1}: {name} is {values.iloc[wrong[0]]!r}; expected a number, or NA. Correct it."
+                f"{path}, row {wrong[0] + 1}: {name} is {values.iloc[wrong[0]]!r}; expected a number, or NA. "
+                "Correct it."
             )
         found[name] = numbers
     return found.dropna(subset=["pos", "measured"]).astype({"pos": np.int64}).reset_index(drop=True)
