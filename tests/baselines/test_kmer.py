@@ -23,6 +23,7 @@ from ambergen.metrics.ranking import auroc
 from ambergen.sequence.alphabets import DNA, Alphabet
 from ambergen.sequence.onehot import reverse_complement
 from ambergen.sequence.scorer import Scorer
+from tests.conformance.scorers import ScorerContract
 from tests.simulated import BIN, LENGTH, MOTIFS
 
 TOKENS = st.lists(st.integers(0, 4), min_size=1, max_size=40).map(lambda tokens: np.array([tokens], np.uint8))
@@ -43,6 +44,23 @@ def merged_store(small_store: Store) -> Store:
 @pytest.fixture(scope="module")
 def regression(merged_store: Store) -> KmerRegression:
     return KmerRegression.fit(merged_store)
+
+
+@pytest.fixture(scope="module")
+def stranded(small_store: Store) -> KmerRegression:
+    return KmerRegression.fit(small_store)
+
+
+class TestMerged(ScorerContract):
+    @pytest.fixture
+    def scorer(self, regression: KmerRegression) -> KmerRegression:
+        return regression
+
+
+class TestStranded(ScorerContract):
+    @pytest.fixture
+    def scorer(self, stranded: KmerRegression) -> KmerRegression:
+        return stranded
 
 
 # ---- features
@@ -124,8 +142,8 @@ def test_predict__does_not_ask_which_strand_it_is_given(regression: KmerRegressi
     np.testing.assert_allclose(regression.predict(tokens), regression.predict(reverse_complement(tokens)), atol=1e-5)
 
 
-def test_predict__stranded_tracks_swap_on_the_other_strand(small_store: Store) -> None:
-    model = KmerRegression.fit(small_store)
+def test_predict__stranded_tracks_swap_on_the_other_strand(stranded: KmerRegression, small_store: Store) -> None:
+    model = stranded
     assert not model.canonical
     assert model.weights.shape == (4096, 3)
     rows = small_store.indices("test")

@@ -15,6 +15,7 @@ from ambergen.sequence.onehot import one_hot, reverse_complement
 from ambergen.spaces import operations
 from ambergen.spaces.space import Space
 from ambergen.training.model import Model
+from tests.conformance.scorers import ScorerContract
 from tests.models.small import LENGTH, SMALL, randomise
 
 TRACKS = ("a", "plus", "minus")
@@ -33,6 +34,12 @@ def make_model(kind: str = "child") -> Model:
 
 def tokens(n: int = 5) -> np.ndarray:
     return np.random.default_rng(2).integers(0, 5, (n, LENGTH)).astype(np.uint8)
+
+
+class TestModel(ScorerContract):
+    @pytest.fixture(params=SPECS)
+    def scorer(self, request: pytest.FixtureRequest) -> Model:
+        return make_model(request.param)
 
 
 @pytest.mark.parametrize("kind", SPECS)
