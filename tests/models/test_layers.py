@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ambergen.models.layers import (
     CHANNELS_LAST,
+    ActivityPenalty,
     AvgPoolSame,
     BatchNorm,
     Conv,
@@ -289,3 +290,15 @@ def test_batch_norm__takes_a_single_value_by_the_running_statistics() -> None:
     assert torch.equal(out, norm.eval()(x))
     with batch_statistics(norm):
         assert torch.equal(norm(x), out)
+
+
+def test_activity_penalty__adds_its_gradient_in_training_alone() -> None:
+    penalty = ActivityPenalty(0.25)
+    for training in (True, False):
+        x = torch.tensor([[-2.0, 0.0, 3.0]], requires_grad=True)
+        out = penalty.train(training)(x)
+        assert torch.equal(out, x)
+        (out**2).sum().backward()
+        written = 2 * x.detach() + (0.25 * x.detach().sign() if training else 0)
+        assert x.grad is not None
+        torch.testing.assert_close(x.grad, written)

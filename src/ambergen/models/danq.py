@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ambergen.models.initial import uniform
 from ambergen.models.layers import Conv, Dropout, Linear, TrackNetwork, at_least_float32
 
 _FILTERS, _KERNEL, _POOL, _UNITS, _HIDDEN = 320, 26, 13, 320, 925
+_BOUND = 0.05
 
 
 class DanQ(TrackNetwork):
@@ -18,9 +20,12 @@ class DanQ(TrackNetwork):
     Parameters
     ----------
     scale : share of the published widths
+    published : whether first weights are drawn from -0.05 to 0.05; else they are those of our layers
     """
 
-    def __init__(self, n_tracks: int, length: int, scale: float = 1.0, n_symbols: int = 4) -> None:
+    def __init__(
+        self, n_tracks: int, length: int, scale: float = 1.0, n_symbols: int = 4, published: bool = False
+    ) -> None:
         super().__init__()
         self.n_tracks, self.length = n_tracks, length
         filters, units, hidden = (max(1, round(w * scale)) for w in (_FILTERS, _UNITS, _HIDDEN))
@@ -33,14 +38,16 @@ class DanQ(TrackNetwork):
             Dropout(0.2),
         )
         self.recurrent = nn.LSTM(filters, units, batch_first=True, bidirectional=True)
-        for name, parameter in self.recurrent.named_parameters():
-            if name.startswith("bias_hh"):
-                nn.init.zeros_(parameter)
-                parameter.requires_grad_(False)
         self.dropout = Dropout(0.5)
         self.dense = Linear(2 * units * positions, hidden)
         self.activation = nn.ReLU()
         self.output = Linear(hidden, n_tracks)
+        if published:
+            uniform(self, _BOUND)
+        for name, parameter in self.recurrent.named_parameters():
+            if name.startswith("bias_hh"):
+                nn.init.zeros_(parameter)
+                parameter.requires_grad_(False)
 
     @property
     def output_layer(self) -> Linear:

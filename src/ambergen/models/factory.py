@@ -7,8 +7,10 @@ from typing import Any
 import torch
 
 from ambergen.errors import StoreError
+from ambergen.models.basset import Basset
 from ambergen.models.building import make_child
 from ambergen.models.danq import DanQ
+from ambergen.models.deepbind import DeepBind, DeepBindShape
 from ambergen.models.deepsea import DeepSEA
 from ambergen.models.layers import TrackNetwork
 from ambergen.spaces.reading import space_from_dict
@@ -20,14 +22,22 @@ def _child(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> 
 
 
 def _deepsea(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DeepSEA:
-    return DeepSEA(n_tracks, length, scale=spec["scale"], n_symbols=n_symbols)
+    return DeepSEA(n_tracks, length, spec["scale"], n_symbols, published=spec.get("published", False))
 
 
 def _danq(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DanQ:
-    return DanQ(n_tracks, length, scale=spec["scale"], n_symbols=n_symbols)
+    return DanQ(n_tracks, length, spec["scale"], n_symbols, published=spec.get("published", False))
 
 
-KINDS = {"child": _child, "deepsea": _deepsea, "danq": _danq}
+def _basset(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> Basset:
+    return Basset(n_tracks, length, spec["scale"], n_symbols)
+
+
+def _deepbind(spec: dict[str, Any], n_tracks: int, length: int, n_symbols: int) -> DeepBind:
+    return DeepBind(n_tracks, length, DeepBindShape(**spec["shape"]), n_symbols)
+
+
+KINDS = {"child": _child, "deepsea": _deepsea, "danq": _danq, "basset": _basset, "deepbind": _deepbind}
 
 
 def make_network(
@@ -37,9 +47,10 @@ def make_network(
 
     Parameters
     ----------
-    kind : child, deepsea or danq
-    spec : of a child ``{"space": ..., "architecture": ...}``, whichever the space; of the others ``{"scale": share of
-        published widths}``
+    kind : child, deepsea, danq, basset or deepbind
+    spec : of a child ``{"space": ..., "architecture": ...}``, whichever the space; of deepbind ``{"shape": fields of
+        DeepBindShape}``; of the others ``{"scale": share of published widths}``, and for deepsea and danq
+        ``"published": true`` where their first weights are to be the published ones
     seed : of the initial weights; default: torch's global generator
 
     Raises

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -203,6 +204,43 @@ class Dropout(nn.Module):
         return x * kept.as_strided(x.shape, x.stride())
 
 
+class _WithPenalty(torch.autograd.Function):
+    """The identity, whose gradient is larger by `weight` times the sign of the value."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: float) -> Tensor:
+        context.save_for_backward(x)
+        context.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = context.saved_tensors
+        return gradient + context.weight * x.sign(), None
+
+
+class ActivityPenalty(nn.Module):
+    """Adds `weight` times the sum of the absolute values that pass through it to the loss, by way of the gradient."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def extra_repr(self) -> str:
+        return f"weight={self.weight}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        penalised: Tensor = _WithPenalty.apply(x, self.weight) if self.training else x  # type: ignore[no-untyped-call]
+        return penalised
+
+
+class OutputLayer(Protocol):
+    """The layer that gives the logits; its bias has a value a track."""
+
+    @property
+    def bias(self) -> Tensor: ...
+
+
 class TrackNetwork(nn.Module):
     """What training needs of a network: one-hot (batch, n_symbols, length) -> logits (batch, n_tracks), float32."""
 
@@ -210,6 +248,6 @@ class TrackNetwork(nn.Module):
     n_tracks: int
 
     @property
-    def output_layer(self) -> Linear:
-        """The dense layer that gives the logits."""
+    def output_layer(self) -> OutputLayer:
+        """The layer that gives the logits."""
         raise TypeError(f"{type(self).__name__} names no output layer; a network that is trained has to.")
