@@ -218,7 +218,8 @@ def packed_scores(scores: LDScores) -> bytes:
     text.write(("\t".join(names) + "\n").encode())
     options = pa.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
     pa.csv.write_csv(table, text, options)
-    return gzip.compress(text.getvalue(), compresslevel=6, mtime=0)
+    # Digits hardly become smaller at the slower levels
+    return gzip.compress(text.getvalue(), compresslevel=1, mtime=0)
 
 
 def sizes_line(sizes: NDArray[np.float64]) -> str:
