@@ -120,6 +120,13 @@ def test_munge__plink2_finds_the_other_allele(tmp_path: Path) -> None:
     assert statistics.n.tolist() == [900, 900]
 
 
+def test_munge__plink2_may_write_logarithms(tmp_path: Path) -> None:
+    text = PLINK2.replace("\tP\t", "\tLOG10_P\t").replace("0.0257", "400")
+    statistics, report = run(tmp_path, text.replace("5e-5", "1"))
+    assert report.statistic == "minus log10 p of LOG10_P"
+    assert statistics.z[0] < -42
+
+
 def test_munge__gwas_catalog_prefers_rs_numbers_and_reads_p_below_the_smallest_double(tmp_path: Path) -> None:
     statistics, report = run(tmp_path, CATALOG)
     assert report.dialect == "GWAS catalog"
@@ -248,6 +255,12 @@ def test_munge__effects_of_one_sign_are_noted_or_refused(tmp_path: Path) -> None
 def test_munge__refuses(tmp_path: Path, text: str, settings: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         run(tmp_path, text, **settings)
+
+
+def test_munge__refuses_what_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "study.bed").write_bytes(b"\x6c\x1b\x01\xff\xfe\x00")
+    with pytest.raises(FileFormatError, match=r"study.bed, line 1: this is not text"):
+        munge(tmp_path / "study.bed")
 
 
 def test_read_allele_list__needs_a_header(tmp_path: Path) -> None:

@@ -59,7 +59,16 @@ _USUAL: dict[str, tuple[str, ...]] = {
     "effect": ("A1", "EFFECT_ALLELE", "EA", "ALLELE1", "ALT"),
     "other": ("A2", "OTHER_ALLELE", "NON_EFFECT_ALLELE", "NEA", "ALLELE2", "ALLELE0", "A0", "REF"),
     "chi2": ("CHISQ", "CHI2", "CHI_SQUARED"),
-    "log10p": ("LOG10P", "NEG_LOG_10_P_VALUE", "NEG_LOG10_P_VALUE", "NEG_LOG10_P", "MLOG10P", "NEG_LOG_PVALUE", "LP"),
+    "log10p": (
+        "LOG10P",
+        "LOG10_P",
+        "NEG_LOG_10_P_VALUE",
+        "NEG_LOG10_P_VALUE",
+        "NEG_LOG10_P",
+        "MLOG10P",
+        "NEG_LOG_PVALUE",
+        "LP",
+    ),
     "p": ("P", "P_VALUE", "PVALUE", "PVAL", "P_VAL", "GC_PVALUE"),
     "z": ("Z", "Z_SCORE", "ZSCORE", "Z_STAT", "T_STAT", "TSTAT", "STAT"),
     "beta": ("BETA", "EFFECT", "LOG_OR", "LOG_ODDS", "B", "HM_BETA"),
@@ -305,7 +314,13 @@ class _Plan:
 
 def _plan(path: Path, config: MungeConfig) -> _Plan:
     with open_by_content(path) as stream:
-        line = stream.readline(1 << 20).decode("utf-8", errors="replace").rstrip("\r\n")
+        try:
+            line = stream.readline(1 << 20).decode("utf-8-sig").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise FileFormatError(
+                f"{path}, line 1: this is not text; expected a table with the columns' names in the first line. Export "
+                "the results as text."
+            ) from error
     separator = "\t" if "\t" in line else "," if "," in line else r"\s+"
     header = line.split() if separator == r"\s+" else [cell.strip() for cell in line.split(separator)]
     named = {_plain(name): name for name in reversed(header)}

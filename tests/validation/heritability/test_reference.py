@@ -78,5 +78,7 @@ def test_join_reference__refuses_what_does_not_belong_together() -> None:
         InputError, match=r"no variant is in the LD scores too, which begins with rs0, rs1; .* 1:2, 1:3"
     ):
         join_reference(ours, other)
+    with pytest.raises(InputError, match=r"two columns of LD scores are called base, .*a column L2 is called base"):
+        join_reference(scores(["1"] * 3, [1, 2, 3], ("baseL2", "L2")), ours)
     with pytest.raises(InputError, match=r"there is no file .l2.M_5_50 for each prefix.*--not-m-5-50 takes .l2.M"):
         join_reference(replace(ours, m_5_50=None), ours)

@@ -9,9 +9,10 @@ import pytest
 from ambergen.errors import ConfigError, InputError
 from ambergen.io.annotations import open_annotation
 from ambergen.io.gwas_tables import MungeConfig, munge
+from ambergen.io.ld_score_files import read_ld_scores
 from ambergen.io.summary_statistics import SummaryStatistics, read_summary_statistics
 from ambergen.validation.heritability.annotation_sums import AnnotationSums, PanelWithFrequencies, annotation_sums
-from ambergen.validation.heritability.reference import Reference, read_reference
+from ambergen.validation.heritability.reference import Reference, join_reference, read_reference
 from ambergen.validation.heritability.traits import (
     RegressionConfig,
     added_by,
@@ -172,7 +173,8 @@ def test_regress_trait__real_table_equals_pyldsc() -> None:
     """Chi-square of BOLT-LMM, N given, published LD scores of chromosomes 1 to 11, no cut, 11 regions."""
     pyldsc = pytest.importorskip("pyldsc")
     statistics, _ = munge(REAL / "ukb_bolt_22x1Mb.sumstats.txt.gz", MungeConfig(n=337_000))
-    reference = read_reference(str(REAL / "@"), str(REAL / "@"))
+    scores = read_ld_scores(str(REAL / "@"))
+    reference = join_reference(scores, scores)
     trait = regress_trait("height", reference, statistics, RegressionConfig(n_blocks=11))
     rows = regression_rows(reference, statistics, RegressionConfig())
     theirs = pyldsc.Hsq(

@@ -73,7 +73,8 @@ def join_reference(
     """The variants of both files; see `read_reference`. `called` names the files in messages."""
     if weights.scores.shape[1] != 1:
         raise InputError(
-            f"{called[1]}: has {weights.scores.shape[1]} columns of LD scores ({', '.join(weights.names[:4])}, …); "
+            f"{called[1]}: has {weights.scores.shape[1]} columns of LD scores (the first is "
+            f"{weights.names[0]}); "
             "expected one. Give the LD scores of the regression's variants, such as weights.hm3_noMHC.@."
         )
     m, ending = (scores.m, "l2.M") if all_frequencies else (scores.m_5_50, "l2.M_5_50")
@@ -82,6 +83,13 @@ def join_reference(
             f"{called[0]}: there is no file .{ending} for each prefix and chromosome; expected one with the sizes of "
             "the annotations. Fetch it with the LD scores, or compute both with `ambergen ldscore`"
             + ("." if all_frequencies else "; --not-m-5-50 takes .l2.M.")
+        )
+    names = tuple(name.removesuffix("L2") or "base" for name in scores.names)
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise InputError(
+            f"{called[0]}: two columns of LD scores are called {repeated[0]}, without L2 at the end; expected a name "
+            "for each annotation (a column L2 is called base). Rename one in its header, or leave a prefix out."
         )
     dropped = {}
     first = ~pd.Series(scores.id).duplicated(keep="first").to_numpy()
@@ -101,7 +109,6 @@ def join_reference(
         dropped["in the MHC (chr6:25-34 Mb)"] = int((weighted & inside).sum())
     rows = np.flatnonzero(kept)
     rows = rows[_genomic_order(scores.contig[rows], scores.position[rows])]
-    names = tuple(name.removesuffix("L2") or "base" for name in scores.names)
     return Reference(
         scores.id[rows],
         scores.contig[rows],
