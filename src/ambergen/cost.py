@@ -30,18 +30,18 @@ class Cost:
             max(self.peak_memory, other.peak_memory),
         )
 
-    def less(self, part: Cost) -> Cost:
-        """What is left without a part of it that is counted elsewhere."""
-        return Cost(
-            max(0.0, self.device_seconds - part.device_seconds), max(0, self.windows - part.windows), self.peak_memory
-        )
-
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
 
 
 class Stopwatch:
-    """Measures the cost of a `with` block: ``with Stopwatch() as watch: ...; watch.cost(windows=n)``."""
+    """Measures the cost of a `with` block: ``with Stopwatch() as watch: ...; watch.cost(windows=n)``.
+
+    It runs from when it is made, and anew from where the block begins.
+    """
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
 
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
@@ -54,6 +54,13 @@ class Stopwatch:
 
     def cost(self, windows: int = 0) -> Cost:
         return Cost(time.perf_counter() - self._start, windows, peak_memory())
+
+    def lap(self, windows: int = 0) -> Cost:
+        """The cost since the start, which is now from here on: laps leave nothing out and count nothing twice."""
+        now = time.perf_counter()
+        cost = Cost(now - self._start, windows, peak_memory())
+        self._start = now
+        return cost
 
 
 def peak_memory() -> int:

@@ -58,7 +58,8 @@ def test_rate__is_the_score_of_a_training_from_scratch(small_store: Store, execu
         scores = train_network(job).scores["search"]
         assert rating.architecture == architecture
         assert rating.score == pytest.approx(scores.auroc.mean(), abs=1e-12)
-        assert rating.cost.windows == TRAIN.epochs * len(small_store.indices("train"))
+        n_train, n_search = (len(small_store.indices(split)) for split in ("train", "search"))
+        assert rating.cost.windows == TRAIN.epochs * n_train + n_search
 
 
 def test_rate__of_trials_never_looks_at_selection_and_test(
@@ -126,12 +127,15 @@ def test_folder__another_split_is_scored_without_another_training(
         for split in ("search", "selection")
     )
     first = next(here.completed([DRAWN[2]], TASK))
-    assert there.has_begun(DRAWN[2])
-    second = next(there.completed([DRAWN[2]], TASK))
-    assert second.cost == first.cost
+    assert there.checkpoint(DRAWN[2]).exists()
+    second = next(there.completed([DRAWN[2]], TASK, {DRAWN[2].id: TRAIN.epochs}))
+    n_train, n_search, n_selection = (len(small_store.indices(split)) for split in ("train", "search", "selection"))
+    assert first.cost.windows == TRAIN.epochs * n_train + n_search
+    assert second.cost.windows == n_selection
+    assert second.cost.device_seconds > 0
     assert second.score == next(make(small_store, executor, "selection").completed([DRAWN[2]], TASK)).score
     there.forget(DRAWN[2])
-    assert not here.has_begun(DRAWN[2])
+    assert not here.checkpoint(DRAWN[2]).exists()
 
 
 def test_folder__a_training_that_failed_leaves_nothing(
@@ -140,4 +144,23 @@ def test_folder__a_training_that_failed_leaves_nothing(
     hopeless = StandAloneConfig(replace(TRAIN, learning_rate=1e38))
     evaluator = StandAlone(SPACE, small_store, hopeless, "auroc", 0, "float32", executor, "search", tmp_path)
     assert next(evaluator.completed([DRAWN[2]], TASK)).score is None
-    assert not evaluator.has_begun(DRAWN[2])
+    assert not evaluator.checkpoint(DRAWN[2]).exists()
+
+
+def test_unpaid__is_the_work_of_a_job_that_was_killed(
+    small_store: Store, executor: InlineExecutor, tmp_path: Path
+) -> None:
+    config = StandAloneConfig(replace(TRAIN, epochs=2))
+    evaluator = StandAlone(SPACE, small_store, config, "auroc", 0, "float32", executor, "search", tmp_path)
+    n = len(small_store.indices("train"))
+    assert evaluator.unpaid(DRAWN[2], 0).windows == 0
+    evaluator.submit(DRAWN[2], until=1).result()  # and nobody saw its rating
+    assert evaluator.unpaid(DRAWN[2], 0).windows == n
+    assert evaluator.unpaid(DRAWN[2], 1).windows == 0
+    rating = evaluator.rating(DRAWN[2], evaluator.submit(DRAWN[2]).result())
+    assert rating.cost.windows == 2 * n + len(small_store.indices("search"))
+    path = evaluator.checkpoint(DRAWN[2])
+    assert path is not None
+    path.write_bytes(b"torn")  # the training says so
+    assert evaluator.unpaid(DRAWN[2], 0).windows == 0
+    assert "cannot be read" in str(evaluator.rating(DRAWN[2], evaluator.submit(DRAWN[2]).result()).reason)

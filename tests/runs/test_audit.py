@@ -161,7 +161,8 @@ def test_audit__holds_the_scores_of_the_search_against_training_alone(
             assert found["partial_tau"]["estimate"] == pytest.approx(partial)
     assert record["shared"] == {"split": "search", "rows": 120, "steps": 6}
     assert (record["split"], record["epochs"], record["failed"]) == ("selection", 1, [])
-    assert record["cost"]["windows"] == N * len(small_store.indices("train"))
+    n_train, n_selection = (len(small_store.indices(split)) for split in ("train", "selection"))
+    assert record["cost"]["windows"] == N * (n_train + n_selection)
     assert json.loads((out / "audit.json").read_text()) == record
 
 

@@ -1,4 +1,4 @@
-"""Two hundred ends at random instants: before and after every line of the log and every checkpoint.
+"""Two hundred ends at random instants: before and after every line of the log, every checkpoint, every epoch.
 
 Trainings are stood in for by a formula, so that a search takes milliseconds; what is written down, and when, is real.
 `test_kill.py` kills real processes, a few times.
@@ -29,7 +29,9 @@ from ambergen.spaces.space import Space
 from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.tournament import TournamentConfig
+from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
 from ambergen.training.jobs import TrainingJob, TrainingResult
+from ambergen.training.loop import read_costs
 from tests.simulated import SPACE, search_config
 
 KILLS = 200
@@ -40,13 +42,16 @@ class Killed(BaseException):
 
 
 class Reaper:
-    """Ends the search at one of the next instants."""
+    """Ends the search at one of the next instants.
+
+    kept : windows of all epochs that a checkpoint holds or held
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.left, self.kills = rng, 0, 0
+        self.rng, self.left, self.kills, self.kept = rng, 0, 0, 0
 
     def rearm(self) -> None:
-        self.left = int(self.rng.integers(1, 25))
+        self.left = int(self.rng.integers(1, 40))
 
     def instant(self) -> None:
         self.left -= 1
@@ -68,16 +73,31 @@ class Shuffled(InlineExecutor):
         return super().as_completed(waiting)
 
 
-def formula(job: TrainingJob) -> TrainingResult:
-    """A score that depends on the architecture and rises with the epochs; one in ten fails."""
+def formula(job: TrainingJob, reaper: Reaper) -> TrainingResult:
+    """A score that depends on the architecture and rises with the epochs; some fail in their first or fourth epoch.
+
+    An epoch passes ten windows and a score one.
+    """
     digest = hashlib.sha256(str(job.spec["architecture"]).encode()).digest()
-    if digest[0] % 10 == 0:
-        raise RuntimeError("out of luck")
+    assert job.checkpoint is not None
     assert job.until is not None or job.scored == ("selection",)
-    epochs = job.until or job.config.epochs
+    record = load_checkpoint(job.checkpoint)
+    costs, n_paid = ([], 0) if record is None else read_costs(record, job.paid_epochs)
+    before, epochs = len(costs), job.until or job.config.epochs
+    while len(costs) < epochs:
+        if (digest[0] % 10, len(costs)) in ((0, 0), (1, 3)):
+            reaper.kept -= 10 * (len(costs) - before)  # the seconds of a job that fails are counted, not its windows
+            raise RuntimeError("out of luck")
+        reaper.instant()
+        costs.append(Cost(1.0, 10, 1))
+        plain = {"costs": [c.to_dict() for c in costs], "paid": {"asked": job.paid_epochs, "found": n_paid}}
+        save_checkpoint(job.checkpoint, plain)
+        reaper.kept += 10
+        reaper.instant()
     value = digest[1] / 1000 + epochs / 100
     ranking = Ranking(np.array([value]), np.array([value]), np.array([20]), np.array([20]))
-    return TrainingResult(dict.fromkeys(job.scored, ranking), 0, epochs, Cost(float(epochs), 10 * epochs, 1))
+    charged = sum(costs[n_paid:], Cost(windows=1))
+    return TrainingResult(dict.fromkeys(job.scored, ranking), 0, epochs, sum(costs, Cost()), charged)
 
 
 @pytest.fixture
@@ -98,7 +118,7 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
 
     monkeypatch.setattr(EventLog, "append", killing_append)
     monkeypatch.setattr(Course, "save", killing_save)
-    monkeypatch.setattr(stand_alone, "train_network", formula)
+    monkeypatch.setattr(stand_alone, "train_network", lambda job: formula(job, one))
     return one
 
 
@@ -131,6 +151,13 @@ def events(out: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in e.items() if k != "cost"} for e in read_events(out / "events.jsonl")]
 
 
+def assert_all_is_counted(out: Path, reaper: Reaper) -> None:
+    """Every epoch that was kept, and every score that was written down, is counted once."""
+    rated = [e for e in read_events(out / "events.jsonl") if e["event"] in ("trial", "finalist")]
+    scores = sum(e.get("score", e.get("stand_alone_score")) is not None for e in rated)
+    assert sum(e["cost"]["windows"] for e in rated) == reaper.kept + scores
+
+
 @pytest.mark.parametrize("method", ["random", "nas", "evolution", "hierarchical"])
 def test_search__ended_at_random_instants_writes_what_an_uninterrupted_one_writes(
     small_store: Store, tmp_path: Path, reaper: Reaper, method: str
@@ -138,14 +165,16 @@ def test_search__ended_at_random_instants_writes_what_an_uninterrupted_one_write
     reaper.left = -1
     assert run(small_store, tmp_path / "whole", method, reaper)
     expected = events(tmp_path / "whole")
+    assert_all_is_counted(tmp_path / "whole", reaper)
     for attempt in range(1000):
         if reaper.kills >= KILLS // 4:
             break
-        out = tmp_path / f"{attempt}"
+        out, reaper.kept = tmp_path / f"{attempt}", 0
         reaper.rearm()
         while not run(small_store, out, method, reaper):
             reaper.rearm()
         assert events(out) == expected
+        assert_all_is_counted(out, reaper)
     assert reaper.kills >= KILLS // 4
 
 

@@ -135,18 +135,18 @@ def test_search__the_cost_is_that_of_everything(
     finalists = [Cost(**e["cost"]) for e in events(out, "finalist")]
     trials = [Cost(**e["cost"]) for e in events(out, "trial")]
     assert result.cost == ended
-    n_train = len(small_store.indices("train"))
+    n_train, n_search, n_selection = (len(small_store.indices(s)) for s in ("train", "search", "selection"))
     # What was trained alone in the search is not trained again as a finalist.
-    assert all(c.windows == (0 if method == "random" else n_train) for c in finalists)
+    assert all(c.windows == n_selection + (0 if method == "random" else n_train) for c in finalists)
     if method == "random":
-        assert all(c.windows == n_train for c in trials)
+        assert all(c.windows == n_train + n_search for c in trials)
         assert ended.windows == sum(c.windows for c in trials + finalists)
         assert ended.device_seconds == pytest.approx(sum(c.device_seconds for c in trials + finalists))
     else:
         config = search_config().supernet
         assert rounds["supernet_steps"] == 12
         assert rounds["windows"] == 12 * 64 + sum(c.windows for c in trials)
-        rescored = ended.windows - rounds["windows"] - 2 * n_train
+        rescored = ended.windows - rounds["windows"] - 2 * (n_train + n_selection)
         assert 2 <= rescored / config.rescored_rows <= 5  # three of the trials and two fresh ones, distinct
         assert ended.device_seconds > sum(c.device_seconds for c in trials + finalists)
     assert rounds["cost"]["device_seconds"] <= ended.device_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,29 @@ def test_train_network__seed_decides_weights_and_scores(job: TrainingJob) -> Non
     second, other = train_network(replace(job, out=None)), train_network(replace(job, out=None, seed=8))
     np.testing.assert_array_equal(first.scores["test"].auroc, second.scores["test"].auroc)
     assert not np.array_equal(first.scores["test"].auroc, other.scores["test"].auroc)
+
+
+def test_train_network__is_charged_with_what_it_did_itself(
+    job: TrainingJob, small_store: Store, tmp_path: Path
+) -> None:
+    n = {split: len(small_store.indices(split)) for split in ("train", "search")}
+    trial = replace(job, out=None, learned=("train",), watch=None, scored=("search",), checkpoint=tmp_path / "c.pt")
+    start = time.perf_counter()
+    first = train_network(replace(trial, strands="forward", until=1))
+    assert first.charged.windows == n["train"] + n["search"]
+    assert first.cost.device_seconds < first.charged.device_seconds < time.perf_counter() - start
+    second = train_network(replace(trial, paid_epochs=1))
+    assert second.charged.windows == n["train"] + 2 * n["search"]  # both strands
+    assert second.cost.windows == 2 * n["train"]
+    scored = train_network(replace(trial, paid_epochs=2))
+    assert scored.charged.windows == 2 * n["search"]
+    assert scored.charged.device_seconds > 0
+
+
+def test_train_network__of_a_finished_model_is_charged_with_scoring_alone(job: TrainingJob) -> None:
+    first = train_network(replace(job, scored=()))
+    assert first.charged.windows == first.cost.windows
+    assert train_network(replace(job, scored=())).charged.windows == 0
 
 
 def test_train_network__scores_nothing_where_no_split_is_named(job: TrainingJob) -> None:

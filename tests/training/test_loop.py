@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ambergen.cost import Stopwatch
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
@@ -185,6 +186,32 @@ def test_fit__counts_the_cost_of_all_its_parts(data: DeviceStore, tmp_path: Path
     _, result = train(data, checkpoint=tmp_path / "c.pt")
     _, uninterrupted = train(data)
     assert result.cost.windows == uninterrupted.cost.windows
+    assert len(result.costs) == len(result.history)
+    assert result.unpaid == result.cost
+
+
+def test_fit__counts_what_came_before_its_first_epoch(data: DeviceStore) -> None:
+    clock = Stopwatch()
+    clock._start -= 1000  # a caller that has been loading for long
+    _, result = train(data, replace(CONFIG, epochs=2), clock=clock)
+    assert result.costs[0].device_seconds > 1000 > result.costs[1].device_seconds
+    assert clock.cost().device_seconds < 1000
+
+
+def test_fit__owes_the_epochs_that_nobody_was_charged_with(data: DeviceStore, tmp_path: Path) -> None:
+    path, n = tmp_path / "c.pt", len(data.store.indices("train"))
+    blind = {"checkpoint": path, "watch": None}
+    _, first = train(data, until=1, **blind)
+    assert first.unpaid.windows == n
+    with pytest.raises(InterruptedTrainingError):  # in the middle of the next two
+        train(data, paid_epochs=1, progress=InterruptingProgress(1), **blind)
+    _, rest = train(data, paid_epochs=1, **blind)
+    assert (rest.cost.windows, rest.unpaid.windows) == (3 * n, 2 * n)
+    path.unlink()  # so that all is trained again
+    with pytest.raises(InterruptedTrainingError):
+        train(data, paid_epochs=1, progress=InterruptingProgress(1), **blind)
+    _, again = train(data, paid_epochs=1, **blind)
+    assert again.unpaid.windows == again.cost.windows == 3 * n
 
 
 def test_fit__refuses_a_checkpoint_that_began_otherwise(data: DeviceStore, tmp_path: Path) -> None:

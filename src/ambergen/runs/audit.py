@@ -247,6 +247,8 @@ def _train(setting: Setting, log: EventLog, drawn: Sequence[Candidate], progress
         jobs = {alone.submit(c): c for c in drawn if c.id not in done}
         for job in setting.executor.as_completed(jobs):
             rating = alone.rating(jobs[job], job.result())
+            if rating.score is None:
+                alone.forget(jobs[job])
             event = {
                 "event": "audited",
                 "search": setting.number,

@@ -182,6 +182,11 @@ class SearchConfig:
             )
 
     @property
+    def rung_epochs(self) -> tuple[int, ...]:
+        """Epochs after which a candidate that is trained alone is rated; the last are all that it gets."""
+        return self.rungs.epochs or (self.short_training.train.epochs,)
+
+    @property
     def shared(self) -> SupernetConfig:
         """The supernet of the method."""
         return self.oneshot.supernet if self.method == "oneshot" else self.supernet

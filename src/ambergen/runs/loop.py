@@ -178,9 +178,13 @@ def _finish(setting: Setting, course: Course, progress: Progress) -> SearchResul
     return _recorded(setting, ended)
 
 
-def _paid(trials: list[Trial], architecture: Candidate) -> Cost:
-    """What the trials of an architecture cost."""
-    return sum((t.cost for t in trials if t.architecture.id == architecture.id), Cost())
+def _paid_epochs(setting: Setting, trials: list[Trial]) -> dict[str, int]:
+    """By identifier the epochs that the trials of an architecture were charged with."""
+    epochs, paid = setting.config.rung_epochs, dict[str, int]()
+    for trial in trials:
+        if trial.score is not None:
+            paid[trial.architecture.id] = max(epochs[trial.rung], paid.get(trial.architecture.id, 0))
+    return paid
 
 
 def _train_alone(
@@ -188,19 +192,19 @@ def _train_alone(
 ) -> list[Finalist]:
     """Short trainings, scored on the selection split; those in the log already are not repeated.
 
-    A candidate that the search trained alone has its training behind it: its checkpoint is only scored.
+    A candidate that the search trained alone has its training behind it: its checkpoint is only scored, and it is
+    charged with no more than that.
     """
     missing = [c.architecture for c in candidates if c.architecture.id not in trained]
     alone = stand_alone(setting, "selection")
-    paid = {a: _paid(trials, a) for a in missing if alone.has_begun(a)}
-    ratings = alone.completed(missing, task)
+    ratings = alone.completed(missing, task, _paid_epochs(setting, trials))
     finalists = []
     for candidate in candidates:
         finalist = trained.get(candidate.architecture.id)
         if finalist is None:
             rating = next(ratings)
-            cost = rating.cost.less(paid.get(candidate.architecture, Cost()))
-            finalist = Finalist(candidate.architecture, candidate.score or 0.0, rating.score, rating.reason, cost)
+            score = candidate.score or 0.0
+            finalist = Finalist(candidate.architecture, score, rating.score, rating.reason, rating.cost)
             if finalist.stand_alone_score is not None:
                 setting.log.append(finalist.to_event(setting.number))
         finalists.append(finalist)

@@ -158,9 +158,8 @@ def stand_alone(setting: Setting, split: str, folder: Path | None = None) -> Sta
     ----------
     folder : for the checkpoints of trainings; default: that of the search
     """
-    config, rungs = setting.config.short_training, setting.config.rungs.epochs
-    if rungs:
-        config = replace(config, train=replace(config.train, epochs=rungs[-1]))
+    config = setting.config.short_training
+    config = replace(config, train=replace(config.train, epochs=setting.config.rung_epochs[-1]))
     return StandAlone(
         setting.space,
         setting.store,

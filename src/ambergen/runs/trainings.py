@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ambergen.cost import Cost
@@ -44,12 +44,14 @@ class Trainings(Course):
     def __init__(self, setting: Setting, strategy: Strategy, alone: StandAlone) -> None:
         super().__init__(setting, strategy)
         self.alone = alone
-        self.epochs = setting.config.rungs.epochs or (alone.config.train.epochs,)
+        self.epochs = setting.config.rung_epochs
         self.rungs = Rungs(len(self.epochs), setting.config.rungs.eta)
         self.pending: list[Pending] = []
         self.repeats = 0
         self._held: Pending | None = None  # of an architecture that is in training, whose result it will have
         self._rated: dict[str, Trial] = {}  # by identifier the trial that counts
+        self._left: set[str] = set()  # identifiers of trainings that a search that was stopped had begun
+        self._unpaid: dict[int, Cost] = {}  # by number what a job that was killed had done of a trial
 
     def run(self, task: Task) -> None:
         shown = self._used()
@@ -57,6 +59,7 @@ class Trainings(Course):
         jobs: dict[Job, Pending] = {}
         for trial in self.trials:
             self._remember(trial)
+        self._left = self.alone.begun()
         for pending in list(self.pending):
             self._begin(pending, jobs)
         # What was asked for after the checkpoint and is in the log already has to be asked for before the strategy
@@ -76,7 +79,10 @@ class Trainings(Course):
             self.spent.seconds += time.perf_counter() - start
             start = time.perf_counter()
             pending = jobs.pop(job)
-            self._finish(pending, self._own_cost(pending, self.alone.rating(pending.architecture, result)))
+            rating, unpaid = self.alone.rating(pending.architecture, result), self._unpaid.pop(pending.number, Cost())
+            if rating.score is not None:
+                unpaid = Cost()  # the job has counted what it continued
+            self._finish(pending, replace(rating, cost=rating.cost + unpaid))
             self._let_go()
             used = self._used()
             task.advance(used - shown)
@@ -145,7 +151,11 @@ class Trainings(Course):
         elif any(p.architecture.id == pending.architecture.id for p in jobs.values()):
             self._held = pending
         else:
-            jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung])] = pending
+            paid_epochs = self.epochs[pending.rung - 1] if pending.rung else 0  # by the trials on the rungs below
+            if pending.architecture.id in self._left:
+                self._left.remove(pending.architecture.id)
+                self._unpaid[pending.number] = self.alone.unpaid(pending.architecture, paid_epochs)
+            jobs[self.alone.submit(pending.architecture, self.epochs[pending.rung], paid_epochs)] = pending
 
     def _let_go(self) -> None:
         """Give the trial that is held its result, where it is there."""
@@ -164,13 +174,6 @@ class Trainings(Course):
         again = Pending(pending.number, known.rung, pending.architecture)
         self.pending = [p for p in self.pending if p != pending]
         self._finish(again, Rating(pending.architecture, known.score, known.reason), stands=False)
-
-    def _own_cost(self, pending: Pending, rating: Rating) -> Rating:
-        """The rating with its cost less that of the rungs below."""
-        if rating.score is None:
-            return rating
-        below = sum((t.cost for t in self.trials if t.number == pending.number), Cost())
-        return Rating(rating.architecture, rating.score, rating.reason, rating.cost.less(below))
 
     def _finish(self, pending: Pending, rating: Rating, stands: bool = True) -> None:
         """Write a rating down and let the rungs, where it stands on one, and the strategy learn from it."""
@@ -193,7 +196,9 @@ class Trainings(Course):
 
     def _keep_checkpoints(self, ended: Trial) -> None:
         """Remove those of trainings that nobody will go on with: neither a higher rung nor the finalists."""
-        if ended.rung == self.rungs.top:
+        if ended.score is None:  # only now that it is written down what it had cost
+            self.alone.forget(ended.architecture)
+        elif ended.rung == self.rungs.top:
             n = self.setting.config.finalists
             best = best_distinct(self.trials, n + 1)
             kept = {a.id for a in best[:n]}

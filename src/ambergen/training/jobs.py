@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ambergen import seeds
-from ambergen.cost import Cost
+from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
 from ambergen.metrics.ranking import Ranking, ranking
@@ -41,6 +41,7 @@ class TrainingJob:
     out : folder for the model, its history and its checkpoint; None keeps no model
     until : epochs after which to pause; see `ambergen.training.loop.fit`
     checkpoint : file that a training without `out` is continued from; it stays
+    paid_epochs : the first epochs, which jobs before this one were charged with; see `ambergen.training.loop.fit`
     """
 
     store: Path
@@ -57,33 +58,44 @@ class TrainingJob:
     provenance: dict[str, Any] = field(default_factory=dict)
     until: int | None = None
     checkpoint: Path | None = None
+    paid_epochs: int = 0
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a job gives back; scores by split, a value a track; the cost is that of the whole training so far."""
+    """What a job gives back.
+
+    scores : by split, a value a track
+    cost : of the whole training so far, scoring on `scores` left out
+    charged : loading, the epochs that are not paid yet (those of a job that was killed among them), and scoring
+    """
 
     scores: dict[str, Ranking]
     best_epoch: int
     n_epochs: int
     cost: Cost
+    charged: Cost
 
 
 def train_network(job: TrainingJob) -> TrainingResult:
     """Do `job`; a finished model in its folder is scored and not trained again, an unfinished one is continued."""
+    clock = Stopwatch()
     store = Store.open(job.store)
     device = default_device()
     data = DeviceStore(store, device)
     if job.out is not None and (job.out / "model.json").exists():
         model = Model.load(job.out, device)
-        record = read_description(job.out)["provenance"]["training"]
+        record, unpaid = read_description(job.out)["provenance"]["training"], Cost()
     else:
-        model, record = _train(job, store, data)
+        model, record, unpaid = _train(job, store, data, clock)
     scores = {split: _score(model, data, split, job) for split in job.scored}
-    return TrainingResult(scores, record["best_epoch"], record["n_epochs"], Cost(**record["cost"]))
+    passes = 2 if job.strands == "both" else 1
+    rest = clock.lap(passes * sum(len(store.indices(split)) for split in job.scored))
+    return TrainingResult(scores, record["best_epoch"], record["n_epochs"], Cost(**record["cost"]), unpaid + rest)
 
 
-def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, dict[str, Any]]:
+def _train(job: TrainingJob, store: Store, data: DeviceStore, clock: Stopwatch) -> tuple[Model, dict[str, Any], Cost]:
+    """The model, what its description says of its training, and what that cost since it was last paid for."""
     network = make_network(
         job.kind,
         job.spec,
@@ -103,6 +115,8 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         watch=job.watch,
         learned=job.learned,
         until=job.until,
+        paid_epochs=job.paid_epochs,
+        clock=clock,
     )
     judged = math.isfinite(result.best_score) and job.watch == "selection"
     best = result.history[result.best_epoch] if judged else {}
@@ -120,7 +134,7 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore) -> tuple[Model, di
         (job.out / "history.jsonl").write_text(lines, encoding="utf-8")
         model.save(job.out)
         checkpoint.unlink(missing_ok=True)
-    return model, record
+    return model, record, result.unpaid
 
 
 def _score(model: Model, data: DeviceStore, split: str, job: TrainingJob) -> Ranking:

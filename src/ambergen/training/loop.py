@@ -36,12 +36,25 @@ class Fit:
 
     history : a record an epoch: epoch, loss and, where a split is watched, its mean auroc and average_precision
     best_score : mean AUROC on the watched split, forward strand
+    costs : of every epoch; what came before the first epoch of a call is counted with it
+    n_paid : the first epochs, which somebody was charged with before
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = -1
     best_score: float = -math.inf
-    cost: Cost = field(default_factory=Cost)
+    costs: list[Cost] = field(default_factory=list)
+    n_paid: int = 0
+
+    @property
+    def cost(self) -> Cost:
+        """Of the whole training, whatever interrupted it."""
+        return sum(self.costs, Cost())
+
+    @property
+    def unpaid(self) -> Cost:
+        """Of the epochs that nobody was charged with yet."""
+        return sum(self.costs[self.n_paid :], Cost())
 
 
 def fit(
@@ -56,6 +69,8 @@ def fit(
     watch: str | None = "selection",
     learned: Sequence[str] = ("train",),
     until: int | None = None,
+    paid_epochs: int = 0,
+    clock: Stopwatch | None = None,
 ) -> Fit:
     """Train `network` and keep the weights of its best epoch on the watched split.
 
@@ -71,7 +86,12 @@ def fit(
     learned : splits that are trained on; after a search that includes its search split
     until : epochs after which to pause; the schedule stays that of all epochs, and the same call with a higher number
         goes on from the checkpoint
+    paid_epochs : the first epochs, which calls with a lower `until` were charged with; where their checkpoint is gone
+        they are trained again, and unpaid
+    clock : runs since the caller began, whose work is counted with the first epoch; it goes on for what comes after the
+        last one
     """
+    clock = clock or Stopwatch()
     dtype = dtype or resolve(config.precision, data.device)
     rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
     positives = np.sum([data.store.positives(split) for split in learned], axis=0)
@@ -82,16 +102,17 @@ def fit(
     record = None if checkpoint is None else load_checkpoint(checkpoint)
     if checkpoint is not None and record is not None:
         _check_settings(checkpoint, record, settings)
-        run.load(checkpoint, record)
+        run.load(checkpoint, record, paid_epochs)
     last = config.epochs if until is None else min(until, config.epochs)
     with progress.task(name, total=last) as task, torch.random.fork_rng():
         task.advance(len(run.fit.history))
         for number in range(len(run.fit.history), last):
             if run.waited() >= config.patience:
                 break
-            run.epoch(number, seed)
+            run.epoch(number, seed, clock)
             if checkpoint is not None:
-                save_checkpoint(checkpoint, {"settings": settings, **run.state()})
+                paid = {"asked": paid_epochs, "found": run.fit.n_paid}
+                save_checkpoint(checkpoint, {"settings": settings, "paid": paid, **run.state()})
             task.advance()
             task.note(run.note())
     network.load_state_dict(run.best)
@@ -129,13 +150,12 @@ class _Run:
             f"AUROC {last['auroc']:.4f}, best {self.fit.best_score:.4f}" if "auroc" in last else f"{last['loss']:.4f}"
         )
 
-    def epoch(self, number: int, seed: int) -> None:
-        with Stopwatch() as watch:
-            record = {"epoch": number, "loss": self._train(number, seed)}
-            if self.watched_rows is not None:
-                record |= self._scores(self.watched_rows)
+    def epoch(self, number: int, seed: int, clock: Stopwatch) -> None:
+        record = {"epoch": number, "loss": self._train(number, seed)}
+        if self.watched_rows is not None:
+            record |= self._scores(self.watched_rows)
         n_windows = len(self.train_rows) + (0 if self.watched_rows is None else len(self.watched_rows))
-        self.fit.cost += watch.cost(n_windows)
+        self.fit.costs.append(clock.lap(n_windows))
         self.fit.history.append(record)
         score = record.get("auroc", math.nan)
         # Where nothing is watched, or no track is defined, the last epoch is the one to keep.
@@ -203,22 +223,32 @@ class _Run:
             "history": self.fit.history,
             "best_epoch": self.fit.best_epoch,
             "best_score": self.fit.best_score,
-            "cost": self.fit.cost.to_dict(),
+            "costs": [cost.to_dict() for cost in self.fit.costs],
         }
 
-    def load(self, checkpoint: Path, record: dict[str, Any]) -> None:
+    def load(self, checkpoint: Path, record: dict[str, Any], paid_epochs: int) -> None:
         try:
             self.network.load_state_dict(record["network"])
             if record["averaged"] is not None:
                 self.averaged.load_state_dict(record["averaged"])
             self.optimizer.load_state_dict(record["optimizer"])
             self.best = {k: v.to(self.data.device) for k, v in record["best"].items()}
-            self.fit = Fit(record["history"], record["best_epoch"], record["best_score"], Cost(**record["cost"]))
+            costs, n_paid = read_costs(record, paid_epochs)
+            self.fit = Fit(record["history"], record["best_epoch"], record["best_score"], costs, n_paid)
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{checkpoint}: the checkpoint is not of this network ({type(error).__name__}: {str(error)[:200]}). "
                 "Delete it to begin this training anew."
             ) from error
+
+
+def read_costs(record: dict[str, Any], paid_epochs: int) -> tuple[list[Cost], int]:
+    """The cost of every epoch that a checkpoint holds, and how many of them are paid.
+
+    Where a call that asked for the same had lost the epochs that were paid, those that it trained instead are not.
+    """
+    costs, paid = [Cost(**cost) for cost in record["costs"]], record["paid"]
+    return costs, paid["found"] if paid["asked"] == paid_epochs else min(paid_epochs, len(costs))
 
 
 def _settings(
