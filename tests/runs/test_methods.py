@@ -26,6 +26,7 @@ from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
 from ambergen.strategies.tournament import TournamentConfig
+from ambergen.training.checkpoint import load_checkpoint
 from tests.simulated import SPACE, search_config
 
 BUDGETS = {
@@ -225,6 +226,33 @@ def test_prescreen__trains_what_its_score_puts_first(small_store: Store, tmp_pat
         group = [t.architecture for t in drawn[5 * k : 5 * k + 5]]
         scores = zero_cost_table(SPACE, group, small_store, ("parameters",))["parameters"]
         assert trial.architecture == group[int(scores.argmax())]
+
+
+def test_prescreen__is_paid_by_the_trial_that_it_chose(small_store: Store, tmp_path: Path) -> None:
+    config = configured("random", prescreen=PrescreenConfig("naswot", ratio=5, rows=16))
+    n_train, n_search = (len(small_store.indices(split)) for split in ("train", "search"))
+    with pytest.raises(KeyboardInterrupt):
+        run(small_store, tmp_path, config, executor=Interrupted(3))
+    result = run(small_store, tmp_path, config)
+    assert [t.cost.windows for t in result.trials] == [n_train + n_search + 5 * 16] * 4
+    trials = sum(t.cost.device_seconds for t in result.trials)
+    assert result.cost.device_seconds == pytest.approx(trials + sum(f.cost.device_seconds for f in result.finalists))
+
+
+def test_prescreen__of_several_workers_is_paid_after_an_interruption(small_store: Store, tmp_path: Path) -> None:
+    config = configured("random", prescreen=PrescreenConfig("naswot", ratio=5, rows=16))
+    with pytest.raises(KeyboardInterrupt):
+        run(small_store, tmp_path, config, executor=several(Interrupted(4)))
+    state = load_checkpoint(tmp_path / "checkpoints" / "search0.pt")
+    assert state is not None
+    assert [p["screening"]["windows"] for p in state["pending"]] == [5 * 16] * 2
+    result = run(small_store, tmp_path, config, executor=several(InlineExecutor()))
+    assert len({t.cost.windows for t in result.trials}) == 1
+
+
+def several(executor: InlineExecutor) -> InlineExecutor:
+    executor.workers = 3
+    return executor
 
 
 def test_warm_start__begins_with_what_was_learned(

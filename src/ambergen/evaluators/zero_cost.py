@@ -32,6 +32,9 @@ from ambergen.training.step import masked_bce
 
 ZERO_COST: tuple[str, ...] = ("parameters", "multiply_adds", "synflow", "naswot", "jacob_cov", "zico")
 
+ON_WINDOWS = ("naswot", "jacob_cov", "zico")
+"""Those that look at real windows."""
+
 NetworkType = TypeVar("NetworkType", bound=nn.Module)
 
 _SMALL = 1e-5
@@ -95,7 +98,7 @@ def zero_cost(name: str, network: TrackNetwork, windows: LabelledWindows, seed: 
     Parameters
     ----------
     name : one of `ZERO_COST`
-    windows : what naswot, jacob_cov and zico look at
+    windows : what the scores `ON_WINDOWS` look at
     seed : parts the windows into batches for zico
 
     Returns

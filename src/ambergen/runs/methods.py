@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from ambergen.datasets.batches import DeviceStore
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SharedWeights
 from ambergen.evaluators.stand_alone import StandAlone
-from ambergen.evaluators.zero_cost import zero_cost_table
 from ambergen.models.summary import child_parameters, multiply_adds
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.course import Course, Setting
 from ambergen.runs.rounds import Rounds
+from ambergen.runs.screening import Screening
 from ambergen.runs.trainings import Trainings
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
@@ -80,10 +80,11 @@ def make_course(setting: Setting) -> Course:
             strategy = AgeingEvolution(space, seed, config.evolution, costs=config.against)
         case "random":
             strategy = RandomStrategy(space, seed)
-    strategy = _limited(setting, strategy)
+    strategy, screening = _limited(setting, strategy), None
     if config.prescreen.score is not None:
-        strategy = Prescreened(strategy, _score(setting), config.prescreen.ratio, config.prescreen.score)
-    return Trainings(setting, strategy, stand_alone(setting, "search"))
+        screening = Screening(setting)
+        strategy = Prescreened(strategy, screening, config.prescreen.ratio, config.prescreen.score)
+    return Trainings(setting, strategy, stand_alone(setting, "search"), screening)
 
 
 def _shared(setting: Setting, strategy: Strategy, n_asked: int) -> Rounds:
@@ -108,18 +109,6 @@ def _limited(setting: Setting, strategy: Strategy) -> Strategy:
         if most is not None
     ]
     return Feasible(strategy, limits) if limits else strategy
-
-
-def _score(setting: Setting) -> Callable[[Sequence[Candidate]], Sequence[float]]:
-    """The pre-screen's score of candidates."""
-    config = setting.config.prescreen
-    name = str(config.score)
-
-    def score(candidates: Sequence[Candidate]) -> Sequence[float]:
-        table = zero_cost_table(setting.space, candidates, setting.store, (name,), setting.seed, config.rows)
-        return table[name].tolist()
-
-    return score
 
 
 def macro(setting: Setting) -> Space:

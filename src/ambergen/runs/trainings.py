@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ambergen.cost import Cost
@@ -20,6 +20,7 @@ from ambergen.runs.course import Course, Setting
 from ambergen.runs.finalists import best_distinct
 from ambergen.runs.records import Trial
 from ambergen.runs.rungs import Rungs
+from ambergen.runs.screening import Screening
 from ambergen.spaces.base import Candidate
 from ambergen.strategies.base import Strategy
 
@@ -29,21 +30,32 @@ _MOST_REPEATS = 100
 
 @dataclass(frozen=True)
 class Pending:
-    """A rating under way."""
+    """A rating under way.
+
+    screening : what the pre-screen cost that chose it among others
+    """
 
     number: int
     rung: int
     architecture: Candidate
+    screening: Cost = field(default_factory=Cost)
 
 
 class Trainings(Course):
-    """Candidates in training, through the executor."""
+    """Candidates in training, through the executor.
+
+    Parameters
+    ----------
+    screening : of the strategy's candidates, whose cost is that of the trial that came of it; None where there is none
+    """
 
     evaluator = "stand-alone"
 
-    def __init__(self, setting: Setting, strategy: Strategy, alone: StandAlone) -> None:
+    def __init__(
+        self, setting: Setting, strategy: Strategy, alone: StandAlone, screening: Screening | None = None
+    ) -> None:
         super().__init__(setting, strategy)
-        self.alone = alone
+        self.alone, self.screening = alone, screening
         self.epochs = setting.config.rung_epochs
         self.rungs = Rungs(len(self.epochs), setting.config.rungs.eta)
         self.pending: list[Pending] = []
@@ -82,7 +94,7 @@ class Trainings(Course):
             rating, unpaid = self.alone.rating(pending.architecture, result), self._unpaid.pop(pending.number, Cost())
             if rating.score is not None:
                 unpaid = Cost()  # the job has counted what it continued
-            self._finish(pending, replace(rating, cost=rating.cost + unpaid))
+            self._finish(pending, replace(rating, cost=rating.cost + unpaid + pending.screening))
             self._let_go()
             used = self._used()
             task.advance(used - shown)
@@ -111,7 +123,7 @@ class Trainings(Course):
             if self._held or self.n_trials >= self._most_trials() or self.repeats >= _MOST_REPEATS:
                 return None
             architecture = self.strategy.ask(1)[0]
-            new = Pending(self.n_trials, 0, architecture)
+            new = Pending(self.n_trials, 0, architecture, self.screening.charge() if self.screening else Cost())
             self.n_trials += 1
             self.spent.trials = self.n_trials
             if architecture.id in self._rated:
@@ -165,7 +177,7 @@ class Trainings(Course):
             self._finish_again(held)
 
     def _finish_again(self, pending: Pending) -> None:
-        """Of an architecture that was trained before, with the same seed: the same result, at no cost.
+        """Of an architecture that was trained before, with the same seed: the same result, without another training.
 
         It has the rung of that result, and does not stand on the rungs a second time.
         """
@@ -173,7 +185,8 @@ class Trainings(Course):
         self.repeats += 1
         again = Pending(pending.number, known.rung, pending.architecture)
         self.pending = [p for p in self.pending if p != pending]
-        self._finish(again, Rating(pending.architecture, known.score, known.reason), stands=False)
+        rating = Rating(pending.architecture, known.score, known.reason, pending.screening)
+        self._finish(again, rating, stands=False)
 
     def _finish(self, pending: Pending, rating: Rating, stands: bool = True) -> None:
         """Write a rating down and let the rungs, where it stands on one, and the strategy learn from it."""
@@ -213,11 +226,21 @@ class Trainings(Course):
     # ---- continuation
 
     def _own_state(self) -> dict[str, Any]:
-        waiting = [{"number": p.number, "rung": p.rung, "architecture": p.architecture.to_dict()} for p in self.pending]
+        waiting = [
+            {
+                "number": p.number,
+                "rung": p.rung,
+                "architecture": p.architecture.to_dict(),
+                "screening": p.screening.to_dict(),
+            }
+            for p in self.pending
+        ]
         return {"rungs": self.rungs.state(), "pending": waiting, "repeats": self.repeats}
 
     def _load_own(self, state: Mapping[str, Any]) -> None:
         self.rungs.load(state["rungs"])
         self.repeats = state["repeats"]
         read = self.setting.space.read
-        self.pending = [Pending(p["number"], p["rung"], read(p["architecture"])) for p in state["pending"]]
+        self.pending = [
+            Pending(p["number"], p["rung"], read(p["architecture"]), Cost(**p["screening"])) for p in state["pending"]
+        ]
