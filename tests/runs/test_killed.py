@@ -20,6 +20,7 @@ from ambergen.evaluators import stand_alone
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.ranking import Ranking
+from ambergen.runs import trainings
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.course import Course
 from ambergen.runs.events import EventLog, read_events
@@ -45,10 +46,11 @@ class Reaper:
     """Ends the search at one of the next instants.
 
     kept : windows of all epochs that a checkpoint holds or held
+    anew : trainings that had been paused and lost their checkpoint since
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.left, self.kills, self.kept = rng, 0, 0, 0
+        self.rng, self.left, self.kills, self.kept, self.anew = rng, 0, 0, 0, 0
 
     def rearm(self) -> None:
         self.left = int(self.rng.integers(1, 40))
@@ -83,6 +85,7 @@ def formula(job: TrainingJob, reaper: Reaper) -> TrainingResult:
     assert job.until is not None or job.scored == ("selection",)
     record = load_checkpoint(job.checkpoint)
     costs, n_paid = ([], 0) if record is None else read_costs(record, job.paid_epochs)
+    reaper.anew += record is None and job.paid_epochs > 0
     before, epochs = len(costs), job.until or job.config.epochs
     while len(costs) < epochs:
         if (digest[0] % 10, len(costs)) in ((0, 0), (1, 3)):
@@ -119,6 +122,7 @@ def reaper(monkeypatch: pytest.MonkeyPatch) -> Reaper:
     monkeypatch.setattr(EventLog, "append", killing_append)
     monkeypatch.setattr(Course, "save", killing_save)
     monkeypatch.setattr(stand_alone, "train_network", lambda job: formula(job, one))
+    monkeypatch.setattr(trainings, "NEXT_IN_LINE", 1)  # so that some are promoted whose checkpoint is gone
     return one
 
 
@@ -173,6 +177,8 @@ def test_search__ended_at_random_instants_writes_what_an_uninterrupted_one_write
         reaper.rearm()
         while not run(small_store, out, method, reaper):
             reaper.rearm()
+            # One in training, one that has just ended, one next in line on each of two rungs, three finalists.
+            assert len(list((out / "checkpoints" / "search0").glob("*"))) <= 1 + 1 + 2 * 1 + 3
         assert events(out) == expected
         assert_all_is_counted(out, reaper)
     assert reaper.kills >= KILLS // 4
@@ -199,6 +205,7 @@ def test_search__with_any_number_of_workers_at_any_time_loses_and_doubles_nothin
         assert ended[0]["cost"]["windows"] == paid + sum(
             e["cost"]["windows"] for e in read_events(out / "events.jsonl") if e["event"] == "finalist"
         )
+    assert reaper.anew
 
 
 def test_search__of_an_exhausted_space_pays_once_for_each_training(

@@ -61,6 +61,19 @@ def test_rungs__the_highest_rung_comes_first() -> None:
     assert rungs.promote() == (4, 1)
 
 
+def test_rungs__next_in_line_are_the_best_that_were_not_promoted() -> None:
+    rungs = Rungs(3, 2)
+    for trial, score in enumerate((0.5, 0.8, 0.7, 0.8, 0.1)):
+        rungs.report(trial, 0, score)
+    assert rungs.next_in_line(0, 3) == [1, 3, 2]
+    assert rungs.promote() == (1, 1)
+    assert rungs.next_in_line(0, 3) == [3, 2, 0]
+    assert rungs.next_in_line(1, 3) == []
+    assert rungs.promote() == (3, 1)
+    rungs.report(3, 1, 0.9)
+    assert (rungs.next_in_line(0, 9), rungs.next_in_line(1, 9)) == ([2, 0, 4], [3])
+
+
 def test_rungs__a_failed_trial_is_never_promoted_and_blocks_nobody() -> None:
     rungs = Rungs(2, 2)
     rungs.report(0, 0, 0.5)

@@ -16,6 +16,7 @@ from ambergen.evaluators.stand_alone import StandAloneConfig
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.progress import SILENT
+from ambergen.runs import trainings
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.course import Setting
 from ambergen.runs.events import EventLog, read_events
@@ -98,6 +99,17 @@ def test_rungs__a_promoted_training_goes_on_as_if_never_paused(
     assert [t.rung for t in parts] == [0, 1, 2]
     assert straight.cost.windows == 4 * len(small_store.indices("train"))
     assert sum(t.cost.windows for t in parts) == straight.cost.windows + 3 * len(small_store.indices("search"))
+
+
+def test_rungs__one_that_is_promoted_without_its_checkpoint_is_trained_anew(
+    ladder: tuple[Path, SearchResult, Reversed], small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainings, "NEXT_IN_LINE", 0)
+    result = run(small_store, tmp_path, LADDER, Reversed(1))
+    assert trials(tmp_path) == trials(ladder[0])
+    n_train, n_search = (len(small_store.indices(split)) for split in ("train", "search"))
+    costs = {t.cost.windows for t in result.trials if t.rung == 1}
+    assert 2 * n_train + n_search in costs <= {n_train + n_search, 2 * n_train + n_search}
 
 
 def test_rungs__the_finalist_is_of_the_highest_rung(ladder: tuple[Path, SearchResult, Reversed]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ambergen.errors import StoreError
-from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
+from ambergen.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 
 RECORD = {"weights": torch.arange(2000.0), "history": [{"epoch": 0, "loss": 0.5}], "best": -float("inf"), "none": None}
 
@@ -24,6 +24,15 @@ def test_checkpoint__comes_back_as_it_went(tmp_path: Path) -> None:
 
 def test_checkpoint__absent_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "c.pt") is None
+
+
+def test_checkpoint__that_is_removed_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    remove_checkpoint(path)
+    save_checkpoint(path, RECORD)
+    (tmp_path / "c.pt.partial").write_bytes(b"a kill in the middle of the next")
+    remove_checkpoint(path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped"])

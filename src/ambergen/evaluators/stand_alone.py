@@ -15,7 +15,7 @@ from ambergen.executors.base import Executor, Job, JobResult
 from ambergen.metrics.ranking import defined, mean_defined
 from ambergen.progress import Task
 from ambergen.spaces.base import Candidate, SearchSpace
-from ambergen.training.checkpoint import load_checkpoint
+from ambergen.training.checkpoint import load_checkpoint, remove_checkpoint
 from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.loop import read_costs
@@ -83,7 +83,7 @@ class StandAlone:
         """Remove the checkpoint of a training that failed, or that nobody will go on with."""
         path = self.checkpoint(architecture)
         if path is not None:
-            path.unlink(missing_ok=True)
+            remove_checkpoint(path)
 
     def begun(self) -> set[str]:
         """Identifiers of the architectures whose training has left a checkpoint."""

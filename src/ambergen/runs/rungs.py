@@ -7,6 +7,7 @@ worker ever waits for a rung to fill.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,11 @@ class Rungs:
                     self._promoted[rung].append(trial)
                     return trial, rung + 1
         return None
+
+    def next_in_line(self, rung: int, n: int) -> list[int]:
+        """The best trials of a rung that were not promoted, at most `n`: who will be promoted first."""
+        scores, promoted = self._scores[rung], set(self._promoted[rung])
+        return heapq.nsmallest(n, scores.keys() - promoted, key=lambda trial: (-scores[trial], trial))
 
     def promoted(self, rung: int) -> Sequence[int]:
         """Trials that left `rung` for the next one, in their order."""

@@ -2,6 +2,10 @@
 
 With rungs, successive halving decides who is trained further. The strategy is told a score as soon as it is there; of
 two trials the one that reached the higher rung counts for more, whatever the scores, since epochs raise them.
+
+A search of thousands of trials keeps the checkpoints of a few dozen: of those in training, of the best, who may become
+finalists, and on every rung of those that will be promoted first. Somebody else may still be promoted, when most that
+come after are worse; that training begins anew from the same seed, and nothing but its cost tells.
 """
 
 from __future__ import annotations
@@ -26,6 +30,11 @@ from ambergen.strategies.base import Strategy
 
 _MOST_REPEATS = 100
 """Trials in a row that were rated before, after which the space is held for exhausted."""
+
+
+NEXT_IN_LINE = 32
+"""Trials of a rung, the best that were not promoted, whose checkpoints are kept. Among n trials of equal promise the
+place where promotion ends wanders by about half the square root of n."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class Trainings(Course):
         self.repeats = 0
         self._held: Pending | None = None  # of an architecture that is in training, whose result it will have
         self._rated: dict[str, Trial] = {}  # by identifier the trial that counts
+        self._architectures: dict[int, Candidate] = {}  # by number of a trial
         self._left: set[str] = set()  # identifiers of trainings that a search that was stopped had begun
         self._unpaid: dict[int, Cost] = {}  # by number what a job that was killed had done of a trial
 
@@ -119,7 +129,7 @@ class Trainings(Course):
             promoted = self.rungs.promote()
             if promoted is not None:
                 number, rung = promoted
-                return Pending(number, rung, self._architecture(number))
+                return Pending(number, rung, self._architectures[number])
             if self._held or self.n_trials >= self._most_trials() or self.repeats >= _MOST_REPEATS:
                 return None
             architecture = self.strategy.ask(1)[0]
@@ -140,11 +150,9 @@ class Trainings(Course):
         budget = self.setting.config.budget
         return budget.amount if budget.unit == "trials" else float("inf")
 
-    def _architecture(self, number: int) -> Candidate:
-        return next(t.architecture for t in self.trials if t.number == number)
-
     def _remember(self, trial: Trial) -> None:
         """The last trial of an architecture counts, but for one that failed after others had not."""
+        self._architectures.setdefault(trial.number, trial.architecture)
         if trial.score is not None or trial.architecture.id not in self._rated:
             self._rated[trial.architecture.id] = trial
 
@@ -208,17 +216,16 @@ class Trainings(Course):
         self.give_up_if_hopeless()
 
     def _keep_checkpoints(self, ended: Trial) -> None:
-        """Remove those of trainings that nobody will go on with: neither a higher rung nor the finalists."""
+        """Remove those of trainings that nobody is likely to go on with."""
         if ended.score is None:  # only now that it is written down what it had cost
             self.alone.forget(ended.architecture)
-        elif ended.rung == self.rungs.top:
-            n = self.setting.config.finalists
-            best = best_distinct(self.trials, n + 1)
-            kept = {a.id for a in best[:n]}
-            # The other one that may have lost its place is the next best, unless it can still be promoted.
-            for architecture in (ended.architecture, *best[n:]):
-                if architecture.id not in kept and self._rated[architecture.id].rung == self.rungs.top:
-                    self.alone.forget(architecture)
+        kept = {p.architecture.id for p in self.pending}
+        kept.update(a.id for a in best_distinct(self.trials, self.setting.config.finalists))
+        for rung in range(self.rungs.top):
+            kept.update(self._architectures[number].id for number in self.rungs.next_in_line(rung, NEXT_IN_LINE))
+        # Where a search was stopped there may be others, not rated yet, which it will ask for again.
+        for name in (self.alone.begun() & self._rated.keys()) - kept:
+            self.alone.forget(self._rated[name].architecture)
 
     def candidates(self) -> list[Rating]:
         return [Rating(a, self._rated[a.id].score) for a in best_distinct(self.trials, len(self._rated))]

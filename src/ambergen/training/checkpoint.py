@@ -17,12 +17,18 @@ from ambergen.errors import StoreError
 def save_checkpoint(path: Path, record: dict[str, Any]) -> None:
     """Write `record` (tensors, numbers, text and containers of them); a kill at any instant leaves a whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = _partial(path)
     with partial.open("wb") as file:
         torch.save(record, file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove what is there, with what a kill in the middle of its writing left."""
+    path.unlink(missing_ok=True)
+    _partial(path).unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -43,6 +49,10 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, ValueError, KeyError) as e:
         raise StoreError(_unreadable(path, type(e).__name__)) from e
     raise StoreError(_unreadable(path, f"wrong checksum of {damaged}"))
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
 
 
 def _unreadable(path: Path, why: str) -> str:
