@@ -54,7 +54,7 @@ class GkmConfig:
     k: int = 7
     d: int = 3
     kernel: Literal["estimated", "count", "weighted"] = "estimated"
-    penalties: tuple[float, ...] = (0.1, 1.0, 10.0)
+    penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
     most: int = 10_000
 
     def __post_init__(self) -> None:
