@@ -20,7 +20,7 @@ from ambergen.metrics.comparison import best_of
 from ambergen.report.methods_page import write_methods_page
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.validation.method_records import METHODS, MethodsConfig, Setup, anytime, at_costs
-from ambergen.validation.method_summary import _against_random, _interval
+from ambergen.validation.method_summary import _against_random, _interval, _kept_back
 from ambergen.validation.methods import compare_methods, methods_of
 from tests.simulated import SPACE, TRAIN, search_config
 
@@ -135,9 +135,14 @@ def test_compare_methods__measures_every_winner_once(compared: tuple[Path, dict[
 
 def test_compare_methods__counts_everything(compared: tuple[Path, dict[str, Any]]) -> None:
     out, summary = compared
-    whole = summary["budget"]["device_seconds"]
-    reserved = summary["finalists"] * summary["finalist_seconds"]["macro"]
+    whole, begun = summary["budget"]["device_seconds"], json.loads((out / "methods/settings.json").read_text())["begun"]
+    training, scoring = begun["finalist_seconds"]["macro"], begun["scoring_seconds"]["macro"]
+    assert 0 < scoring < training
+    # finalists of random search are trained already; enas rates three of its trials and a fresh one again
+    expected = {"random": 1 * scoring, "enas": 1 * training + 3 * begun["rescoring_seconds"]["enas"]}
+    assert summary["kept_back"] == pytest.approx(expected)
     for one in summary["searches"]:
+        reserved = summary["kept_back"][one["method"]]
         log = out / "methods" / one["method"] / "seed0" / "events.jsonl"
         events = [json.loads(line) for line in log.read_text().splitlines()]
         assert events[0]["configuration"]["budget"] == events[0]["budget"]
@@ -162,6 +167,13 @@ def test_compare_methods__says_what_one_search_can_tell(compared: tuple[Path, di
     assert "enas against random search" in words
     assert "one search is one sample" in words
     assert "curves of their own" in words
+
+
+def test_sentences__tell_what_is_kept_back() -> None:
+    assert _kept_back({"kept_back": {"enas": 12.34, "nas": 0.52, "random": 0.5}}) == (
+        "Kept back of a search's device seconds for its finalists: 12.3 of enas, where the best are rated again and "
+        "finalists are trained; 0.52 of nas, 0.5 of random, where finalists are trained already and only scored."
+    )
 
 
 def test_sentences__of_random_search_alone_say_that_nothing_is_compared() -> None:
@@ -235,9 +247,9 @@ def test_compare_methods__refuses_other_settings(
 def test_compare_methods__a_budget_has_to_pay_for_the_finalists(small_store: Store, tmp_path: Path) -> None:
     with (
         InlineExecutor() as executor,
-        pytest.raises(ConfigError, match=r"0\.001s device does not pay for the finalists of a search by random: 1, of"),
+        pytest.raises(ConfigError, match=r"does not pay for the finalists of a search by random: 1, with"),
     ):
-        compare_methods(setup(small_store), MethodsConfig(("random",), Budget(0.001, "seconds")), executor, tmp_path)
+        compare_methods(setup(small_store), MethodsConfig(("random",), Budget(1e-5, "seconds")), executor, tmp_path)
     assert not list(tmp_path.glob("methods/random/*"))
 
 

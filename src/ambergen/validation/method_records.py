@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from ambergen.cost import Cost
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
 from ambergen.runs.config import Method, SearchConfig
+from ambergen.runs.methods import searched_space
 from ambergen.spaces.base import SearchSpace
 from ambergen.training.config import TrainConfig
 
@@ -73,15 +74,31 @@ class Setup:
     train_seeds: int = 1
 
 
+def space_of(setup: Setup, config: MethodsConfig, method: str) -> SearchSpace:
+    """What a method searches where the run's space is the macro space."""
+    settings = replace(setup.search, method=method, budget=config.budget)  # type: ignore[arg-type]
+    return searched_space(setup.space, settings)
+
+
+def kind_of(space: SearchSpace) -> str:
+    """macro, hierarchical, …"""
+    return str(space.to_dict().get("kind", "macro"))
+
+
 @dataclass(frozen=True)
 class Begun:
     """What a comparison began with and keeps wherever it is continued.
 
-    finalist_seconds : by kind of space, device seconds of a short training, the mean of a few sampled architectures
+    finalist_seconds : by kind of space, device seconds of a short training and its score, the mean of a few sampled
+        architectures
+    scoring_seconds : likewise, of the score of one that is trained already
+    rescoring_seconds : by method with shared weights, device seconds of one rating of those that choose its finalists
     dtype, final_dtype : of the searches and of the final trainings
     """
 
     finalist_seconds: dict[str, float]
+    scoring_seconds: dict[str, float]
+    rescoring_seconds: dict[str, float]
     dtype: str
     final_dtype: str
 

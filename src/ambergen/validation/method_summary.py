@@ -15,6 +15,7 @@ from ambergen.models.summary import child_parameters, multiply_adds
 from ambergen.runs.config import SHARED, SearchConfig
 from ambergen.seeds import generator
 from ambergen.spaces.reading import space_from_dict
+from ambergen.validation.method_costs import kept_back
 from ambergen.validation.method_records import Begun, Found, Key, MethodsConfig, Record, Setup, at_costs
 from ambergen.validation.scoring import METRICS, Scored
 from ambergen.validation.summary import MINIMUM
@@ -44,6 +45,7 @@ def summarise(
         "objective": base.objective,
         "budget": {"text": str(config.budget), "device_seconds": config.budget.amount},
         "finalist_seconds": begun.finalist_seconds,
+        "kept_back": {m: kept_back(setup, config, m, begun) for m in config.methods},
         "finalists": base.finalists,
         "seeds": config.seeds,
         "store": store.checksum,
@@ -199,6 +201,7 @@ def sentences(summary: Record) -> Iterator[str]:
         f"winners of {searches} a method score on the test split ({metric}): {ranked}."
     )
     yield from _against_random(summary)
+    yield _kept_back(summary)
     yield from _costs(summary)
     spread = summary["spread"]
     if spread["seeds_sd"] == spread["seeds_sd"]:
@@ -234,6 +237,21 @@ def _against_random(summary: Record) -> Iterator[str]:
             f"one with probability {test['superiority']:.2f}; Mann-Whitney p = {test['p']:.2g}, corrected "
             f"{test['p_adjusted']:.2g}{few if test['smallest_p'] > 0.05 else ''})."
         )
+
+
+def _kept_back(summary: Record) -> str:
+    kept = summary["kept_back"]
+
+    def listed(methods: list[str]) -> str:
+        return ", ".join(f"{kept[method]:.3g} of {method}" for method in methods)
+
+    shared, alone = [m for m in kept if m in SHARED], [m for m in kept if m not in SHARED]
+    parts = []
+    if shared:
+        parts.append(f"{listed(shared)}, where the best are rated again and finalists are trained")
+    if alone:
+        parts.append(f"{listed(alone)}, where finalists are trained already and only scored")
+    return f"Kept back of a search's device seconds for its finalists: {'; '.join(parts)}."
 
 
 def _costs(summary: Record) -> Iterator[str]:

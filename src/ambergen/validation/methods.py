@@ -24,22 +24,19 @@ from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import search
-from ambergen.runs.methods import searched_space
-from ambergen.seeds import generator
 from ambergen.settings import differences, plain_data
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.reading import space_from_dict
 from ambergen.spaces.space import Space
-from ambergen.training.jobs import TrainingJob, train_network
+from ambergen.training.jobs import TrainingJob
 from ambergen.training.precision import default_device, resolve
 from ambergen.validation.compare import plain
+from ambergen.validation.method_costs import kept_back, measure
 from ambergen.validation.method_records import METHODS, Begun, Found, Key, MethodsConfig, Record, Setup, anytime
 from ambergen.validation.method_summary import summarise
 from ambergen.validation.scoring import Scored, score_network
 
 FOLDER, SUMMARY, SETTINGS = "methods", "methods.json", "settings.json"
-_CALIBRATED = 3
-"""Sampled architectures whose short training tells what finalists will cost."""
 
 
 # ---- one search, in a worker
@@ -214,34 +211,21 @@ def _begin(setup: Setup, config: MethodsConfig, folder: Path, executor: Executor
     else:
         precisions = setup.search.supernet.train.precision, setup.train.precision
         names = [str(resolve(p, default_device())).removeprefix("torch.") for p in precisions]
-        begun = Begun({}, *names)
-    for method in config.methods:
-        space = _space_of(setup, config, method)
-        if _kind(space) not in begun.finalist_seconds:
-            begun.finalist_seconds[_kind(space)] = _calibrate(setup, space, executor, begun.dtype, progress)
-            write_json(path, {"settings": settings, "begun": asdict(begun)})
+        begun = Begun({}, {}, {}, *names)
+    if measure(setup, config, begun, folder, executor, progress):
+        write_json(path, {"settings": settings, "begun": asdict(begun)})
     return begun
 
 
-def _space_of(setup: Setup, config: MethodsConfig, method: str) -> SearchSpace:
-    """What a method searches where the run's space is the macro space."""
-    settings = replace(setup.search, method=method, budget=config.budget)  # type: ignore[arg-type]
-    return searched_space(setup.space, settings)
-
-
-def _kind(space: SearchSpace) -> str:
-    return str(space.to_dict().get("kind", "macro"))
-
-
 def _search_config(setup: Setup, config: MethodsConfig, method: str, begun: Begun) -> SearchConfig:
-    """Settings of a search; its budget is what is left when its finalists are paid."""
-    alone = begun.finalist_seconds[_kind(_space_of(setup, config, method))]
-    left = config.budget.amount - setup.search.finalists * alone
+    """Settings of a search; its budget is what is left when its end is paid."""
+    kept = kept_back(setup, config, method, begun)
+    left = config.budget.amount - kept
     if left <= 0:
         raise ConfigError(
             f"the budget of {config.budget} does not pay for the finalists of a search by {method}: "
-            f"{setup.search.finalists}, of about {alone:.3g} device seconds each; expected more. Raise it, or lower "
-            "search.finalists or the epochs of search.short_training."
+            f"{setup.search.finalists}, with all that chooses them about {kept:.3g} device seconds; expected more. "
+            "Raise it, or lower search.finalists or the epochs of search.short_training."
         )
     budget = Budget(round(left, 3), "device_seconds")
     return replace(setup.search, method=method, budget=budget)  # type: ignore[arg-type]
@@ -264,25 +248,3 @@ def _begun_before(path: Path, settings: Record) -> Begun:
             f"back to them, give the run another folder (--set out=…), or remove {path.parent}."
         )
     return begun
-
-
-def _calibrate(setup: Setup, space: SearchSpace, executor: Executor, dtype: str, progress: Progress) -> float:
-    base = setup.search
-    short = base.short_training.train
-    if base.rungs.epochs:
-        short = replace(short, epochs=base.rungs.epochs[-1])
-    handles = []
-    for k in range(_CALIBRATED):
-        architecture = space.sample(generator(base.seed, "calibration", k))
-        spec = {"space": space.to_dict(), "architecture": architecture.to_dict()}
-        job = TrainingJob(setup.store.path, "child", spec, short, base.seed, dtype, learned=("train",), watch=None)
-        handles.append(executor.submit(train_network, job))
-    seconds = []
-    with progress.task(f"cost of a short training, {_kind(space)} space", total=len(handles)) as task:
-        for handle in executor.as_completed(handles):
-            result = handle.result()
-            task.advance()
-            if result.status == "failed":
-                raise RunError(f"a short training failed: {result.reason}. Mend the cause and give the command again.")
-            seconds.append(result.value.cost.device_seconds)
-    return round(float(np.mean(seconds)), 3)
