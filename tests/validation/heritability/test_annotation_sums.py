@@ -7,7 +7,14 @@ import pytest
 
 from ambergen.errors import InputError, PanelError
 from ambergen.io.annotations import open_annotation
-from ambergen.validation.heritability.annotation_sums import PanelWithFrequencies, annotation_sums
+from ambergen.seeds import generator
+from ambergen.validation.heritability.annotation_sums import (
+    PanelWithFrequencies,
+    PanelWithGenotypes,
+    annotation_sums,
+)
+from ambergen.validation.ld_scoring import LDScoreConfig, Panel, panel_ld_scores
+from tests.plink import write_plink
 from tests.validation.heritability.panel import Files, genome, is_common, write
 
 
@@ -70,3 +77,23 @@ def test_panel_with_frequencies__takes_annot_files_only(files: Files) -> None:
     bed.write_text("1\t0\t500\n")
     with pytest.raises(InputError, match=r"peaks.bed: with files of frequencies the annotations must be .annot files"):
         PanelWithFrequencies(files.frequencies, [open_annotation(bed)])
+
+
+def test_annotation_sums__from_genotypes_are_the_sizes_that_ldscore_writes(tmp_path: Path) -> None:
+    """Intervals and values; constant and rare variants do not count."""
+    genotypes = generator(1, "genotypes").binomial(2, np.linspace(0, 0.5, 60), size=(40, 60)).astype(float)
+    write_plink(tmp_path / "panel", genotypes, 0.1 * np.arange(60))
+    (tmp_path / "peaks.bed").write_text("chr1\t0\t20000\n")
+    values = generator(1, "values").random(60).round(6)
+    (tmp_path / "level.annot").write_text("base level\n" + "".join(f"1 {value}\n" for value in values))
+    annotations = [open_annotation(tmp_path / name) for name in ("level.annot", "peaks.bed")]
+    panel = Panel(tmp_path / "panel", annotations)
+    sums = annotation_sums(PanelWithGenotypes(panel, LDScoreConfig()), ["level"])
+    (written,) = panel_ld_scores(panel)
+    assert sums.names == ("base", "level", "peaks")
+    assert sums.n_variants == written.summary.counts.common < 60
+    assert sums.sums == pytest.approx(written.summary.m_5_50)
+    frequency = genotypes.mean(axis=0) / 2
+    common = np.minimum(frequency, 1 - frequency) > 0.05
+    assert sums.overlap[1, 2] == pytest.approx(values[common & (1000 * np.arange(1, 61) <= 20_000)].sum())
+    assert sums.quantiles["level"].counts.sum() == common.sum()
