@@ -79,6 +79,64 @@ def test_masked_bce__gives_no_gradient_to_what_is_unknown() -> None:
     assert torch.equal(logits.grad != 0, batch.known)
 
 
+@pytest.mark.parametrize("share", [None, 0.4])
+def test_add_gradients__of_a_sum_over_tracks_is_that_of_the_mean_times_their_number(share: float | None) -> None:
+    batch, losses, gradients = make_batch(6, 2, share), [], []
+    for loss in ("mean", "sum"):
+        network, config = make_network().double(), TrainConfig(loss=loss, micro_batch=4)  # type: ignore[arg-type]
+        losses.append(add_gradients(network, batch, config, torch.float64, 4))
+        gradients.append(network.output.weight.grad)
+    assert losses[1].item() == pytest.approx(N_TRACKS * losses[0].item(), rel=1e-6)
+    torch.testing.assert_close(gradients[1], N_TRACKS * gradients[0])
+
+
+# ---- optimisers of published recipes
+
+
+def two_steps(config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """A kernel after two steps with the gradients 1 and 2 at a rate that was halved for the second; and a bias."""
+    layer = nn.Linear(1, 1).double()
+    nn.init.constant_(layer.weight, 4.0)
+    nn.init.constant_(layer.bias, 4.0)
+    optimizer = make_optimizer(layer, config)
+    for number, rate in ((1.0, config.learning_rate), (2.0, config.learning_rate / 2)):
+        set_rate(optimizer, rate)
+        for parameter in layer.parameters():
+            parameter.grad = torch.full_like(parameter, number)
+        optimizer.step()
+    return layer.weight.detach().ravel(), layer.bias.detach()
+
+
+def test_make_optimizer__sgd_equals_its_formula() -> None:
+    config = TrainConfig(optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=0.01, full_rate_inputs=None)
+    found = {}
+    for name, decay in (("weight", 0.01), ("bias", 0.0)):
+        value, velocity = 4.0, 0.0
+        for gradient, rate in ((1.0, 0.1), (2.0, 0.05)):
+            velocity = 0.9 * velocity + gradient + decay * value
+            value -= rate * velocity
+        found[name] = value
+    weight, bias = two_steps(config)
+    assert (float(weight), float(bias)) == pytest.approx((found["weight"], found["bias"]))
+
+
+def test_make_optimizer__rmsprop_equals_its_formula() -> None:
+    config = TrainConfig(
+        optimizer="rmsprop", learning_rate=0.1, square_decay=0.8, weight_decay=0.0, full_rate_inputs=None
+    )
+    value, square = 4.0, 0.0
+    for gradient, rate in ((1.0, 0.1), (2.0, 0.05)):
+        square = 0.8 * square + 0.2 * gradient**2
+        value -= rate * gradient / (square**0.5 + 1e-8)
+    weight, bias = two_steps(config)
+    assert (float(weight), float(bias)) == pytest.approx((value, value))
+
+
+def test_rate_factor__inverse_falls_with_every_step() -> None:
+    config = TrainConfig(schedule="inverse", rate_decay=0.5)
+    assert [rate_factor(config, step, 10, 100) for step in (0, 1, 4)] == [1, 1 / 1.5, 1 / 3]
+
+
 # ---- micro-batches
 
 

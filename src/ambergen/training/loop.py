@@ -19,7 +19,7 @@ from ambergen.datasets.batches import DeviceStore, epoch
 from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
 from ambergen.metrics.ranking import defined, mean_defined, ranking
-from ambergen.models.layers import Conv, Linear, TrackNetwork
+from ambergen.models.layers import Conv, OutputLayer, TrackNetwork
 from ambergen.progress import SILENT, Progress
 from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
 from ambergen.training.config import TrainConfig
@@ -275,7 +275,7 @@ def _check_settings(checkpoint: Path, record: dict[str, Any], settings: dict[str
 
 
 @torch.no_grad()
-def set_output_bias(output: Linear, prevalence: np.ndarray) -> None:
+def set_output_bias(output: OutputLayer, prevalence: np.ndarray) -> None:
     """Begin every track at its prevalence; else a network spends its first epochs learning that a track is rare.
 
     Parameters

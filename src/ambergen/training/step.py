@@ -33,7 +33,7 @@ def masked_bce(logits: Tensor, labels: Tensor, known: Tensor | None) -> Tensor:
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Fused Adam or AdamW; a parameter without gradient, so one outside the sampled path, is not touched by a step.
+    """The optimiser of a config; a step does not touch a parameter without gradient, so one outside the sampled path.
 
     Every group has a `scale`, the factor of its learning rate; see `set_rate`.
     """
@@ -45,13 +45,17 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     }
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for parameter in network.parameters():
-        if config.optimizer == "adamw":
-            decay = config.weight_decay if parameter.ndim >= 2 else 0.0
-        else:  # the gradient of l2 * w**2 is 2 * l2 * w, and Adam adds weight_decay * w
+        if config.optimizer == "adam":  # the gradient of l2 * w**2 is 2 * l2 * w, and Adam adds weight_decay * w
             decay = 2 * config.l2 if id(parameter) in kernels else 0.0
+        else:
+            decay = config.weight_decay if parameter.ndim >= 2 else 0.0
         groups.setdefault((decay, scale.get(id(parameter), 1.0)), []).append(parameter)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     settings = [{"params": members, "weight_decay": d, "scale": s} for (d, s), members in groups.items()]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(settings, lr=config.learning_rate, momentum=config.momentum)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(settings, lr=config.learning_rate, alpha=config.square_decay)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(settings, lr=config.learning_rate, fused=True)
 
 
@@ -68,6 +72,8 @@ def rate_factor(config: TrainConfig, step: int, steps_per_epoch: int, n_steps: i
     if config.schedule == "amber":
         epoch = step // steps_per_epoch
         return next(factor for first, factor in _AMBER_RATES if epoch >= first)
+    if config.schedule == "inverse":
+        return 1 / (1 + config.rate_decay * step)
     rising = max(1, round(config.warm_up * n_steps))
     if step < rising:
         return (step + 1) / rising
@@ -108,7 +114,7 @@ def add_gradients(
     n_symbols: int,
     weight: float | Tensor = 1.0,
 ) -> Tensor:
-    """Add the gradient of `weight` times the mean loss over `batch` to those at hand, and return that product."""
+    """Add the gradient of `weight` times the loss over `batch` to those at hand, and return that product."""
     n = len(batch.tokens)
     labels, known = batch.labels, batch.known
     total = torch.zeros((), device=batch.tokens.device)
@@ -117,6 +123,8 @@ def add_gradients(
         x = one_hot(batch.tokens[part], dtype, n_symbols)
         share: float | Tensor = len(x) / n if known is None else known[part].sum() / known.sum().clamp_min(1)
         loss = weight * share * masked_bce(logits_of(x), labels[part], None if known is None else known[part])
+        if config.loss == "sum":
+            loss = loss * labels.shape[1]
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     return total
