@@ -1,4 +1,4 @@
-"""Rivals: the experts' networks and a k-mer regression."""
+"""Rivals: the experts' networks, gapped and other k-mers, motifs."""
 
 from ambergen.lazy import lazy
 
@@ -7,6 +7,10 @@ __getattr__, __dir__ = lazy(
     {
         "deepsea": "ambergen.baselines.experts:deepsea",
         "danq": "ambergen.baselines.experts:danq",
+        "basset": "ambergen.baselines.experts:basset",
+        "deepbind": "ambergen.baselines.experts:deepbind",
+        "bpnet": "ambergen.baselines.experts:bpnet",
+        "deepbind_published": "ambergen.baselines.deepbind_scorer:DeepBindScorer.published",
         "KmerRegression": "ambergen.baselines.kmer:KmerRegression",
         "gkm_kernel": "ambergen.baselines.gkm_similarity:gkm_kernel",
         "GkmSVM": "ambergen.baselines.gkm_svm:GkmSVM",

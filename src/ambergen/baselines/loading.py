@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ambergen.baselines.deepbind_scorer import DeepBindScorer
 from ambergen.baselines.gkm_delta import DeltaSVM
 from ambergen.baselines.gkm_svm import GkmSVM
 from ambergen.baselines.kmer import KmerRegression
@@ -38,4 +39,6 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
     kind = read_description(Path(folder))["kind"]
     if kind in _LOADERS:
         return _LOADERS[kind](folder)
+    if kind == "deepbind":
+        return DeepBindScorer.load(folder, device)
     return Model.load(folder, device)

@@ -96,7 +96,7 @@ class DeepBind(TrackNetwork):
         pooled = maps.amax(dim=2)
         if self.shape.average:
             pooled = torch.stack([pooled, maps.mean(dim=2)], dim=2).flatten(1)
-        return self.output(self.hidden(self.dropout(pooled.unflatten(1, (self.n_tracks, -1)))))
+        return self.output(self.hidden(self.dropout(pooled.reshape(len(x), self.n_tracks, -1))))
 
 
 class TrackLinear(nn.Module):
