@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ambergen.atomic import write_json, write_text
+from ambergen.baselines.rivals import RivalConfig, Trained, train_rival
 from ambergen.config import Run
 from ambergen.contest import Champion, contenders, decide, folder, write_champions
 from ambergen.datasets.building import build
@@ -27,8 +28,9 @@ from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.stages import STAGES, Stage, StageBook, alone
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.precision import default_device, resolve
+from ambergen.training.saving import read_description
 from ambergen.validation.compare import SUMMARY, TABLE, compare
-from ambergen.validation.entrants import Winner
+from ambergen.validation.entrants import Winner, trained_rivals
 from ambergen.workers import open_executor
 
 
@@ -80,6 +82,8 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
         with open_executor(run.execute) as executor:
             place = Workplace(run, book, executor, _probed(run), progress)
             _refuse_other_settings(place)
+            if "compare" in wanted:  # what is missing is told before the search
+                trained_rivals(run.out / "rivals", run.compare.trained)
             write_text(run.out / "run.yaml", run.to_yaml())
             store = build_stage(place)
             _write_provenance(place, store)
@@ -187,6 +191,7 @@ def compare_stage(place: Workplace, store: Store, champions: list[Champion]) -> 
         **_search_settings(run),
         **_train_settings(run),
         "store": store.checksum,
+        "trained": _trained_when(run),
     }
     there = all((place.out / name).exists() for name in (TABLE, SUMMARY))
     if there and place.book.is_current("compare", inputs):
@@ -207,6 +212,15 @@ def compare_stage(place: Workplace, store: Store, champions: list[Champion]) -> 
         {"config": run.to_dict()},
     )
     place.book.finish("compare")
+
+
+def _trained_when(run: Run) -> dict[str, list[str]]:
+    """When each model of the rivals that were trained before was made."""
+    found = trained_rivals(run.out / "rivals", run.compare.trained)
+    return {
+        name: [str(read_description(folder)["provenance"].get("made")) for folder in folders]
+        for name, folders in found.items()
+    }
 
 
 def _search_settings(run: Run) -> dict[str, Any]:
@@ -287,6 +301,27 @@ def _write_provenance(place: Workplace, store: Store) -> None:
         config=place.run.to_dict(),
     )
     write_json(place.out / "provenance.json", record)
+
+
+# ---- rivals
+
+
+def rival_stage(run: Run, rival: RivalConfig, progress: Progress = SILENT) -> list[Trained]:
+    """Train a rival on the run's store into ``rivals/`` of the run directory; see `ambergen.baselines.rivals`."""
+    with alone(run.out), open_executor(run.execute) as executor:
+        place = Workplace(run, StageBook(run.out), executor, _probed(run), progress)
+        store = build_stage(place)
+        return train_rival(
+            store,
+            rival,
+            run.seeds,
+            run.search.seed,
+            executor,
+            run.out / "rivals",
+            place.dtype,
+            {"data": run.to_dict()["data"]},
+            progress,
+        )
 
 
 # ---- audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ambergen.baselines.motif_scorer import MotifScorer
+from ambergen.baselines.pwm import PWM
 from ambergen.cost import Cost
 from ambergen.datasets.store import Store
-from ambergen.errors import RunError, SplitError
+from ambergen.errors import ConfigError, RunError, SplitError
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.ranking import ranking
+from ambergen.models.deepbind import DeepBindShape
+from ambergen.models.factory import make_network
 from ambergen.training.model import Model
 from ambergen.validation.compare import Comparison, _recipe, compare
 from ambergen.validation.config import CompareConfig
 from ambergen.validation.entrants import Winner, make_entrants, sample
-from tests.simulated import SPACE, TRAIN
+from tests.simulated import MOTIFS, SPACE, TRAIN
 
 WINNER = Winner(SPACE.sample(np.random.default_rng(9)), 0, Cost(60.0))
 
@@ -189,3 +193,36 @@ def test_compare__winners_may_share_an_architecture(small_store: Store, copied: 
     assert trained(copied) == before
     assert found.summary["tests"][0]["p"] is not None
     assert found.summary["tests"][0]["n_a"] == 2
+
+
+def test_compare__takes_rivals_that_were_trained_before(small_store: Store, tmp_path: Path) -> None:
+    origin = {"store": small_store.checksum, "training": {"cost": Cost(2.0, 10).to_dict()}}
+    shape = DeepBindShape(4, 6, motif_deviation=1.0, deviation=1.0)
+    for k in range(2):
+        network = make_network("deepbind", {"shape": asdict(shape)}, 3, small_store.length, seed=k)
+        spec, partner = {"shape": asdict(shape)}, small_store.reverse_partner
+        model = Model(network, "deepbind", spec, small_store.tracks, partner, provenance=origin)
+        model.save(tmp_path / "rivals" / "deepbind" / f"seed{k}")
+    matrices = {track: [PWM([[9.0 * (base == letter) + 1 for letter in text] for base in "ACGT"])]
+                for track, text in MOTIFS.items()}  # fmt: skip
+    motifs = MotifScorer(matrices, small_store.length, provenance={"store": small_store.checksum})
+    motifs.save(tmp_path / "rivals" / "pwm" / "seed0")
+    config = CompareConfig(sampled=1, scorers=(), trained=("deepbind", "pwm"))
+    found = run(small_store, tmp_path, config=config, seeds=1)
+    assert not found.failures
+    models = {m["model"]: m for m in found.summary["models"]}
+    deepbind = models["DeepBind, own recipe"]
+    assert (deepbind["group"], deepbind["seeds"], deepbind["device_seconds"]) == ("rival", [0, 1], 2.0)
+    assert deepbind["parameters"] == 3 * (4 * 4 * 6 + 4 + 4 * 32 + 32 + 32 + 1)
+    rows = small_store.indices("test")
+    expected = ranking(motifs.predict(small_store.tokens(rows)), small_store.labels(rows))
+    shown = found.table[found.table["model"] == "known motifs"]
+    np.testing.assert_allclose(shown["auroc"], expected.auroc)
+    assert shown["auroc"].min() > 0.8
+    (tmp_path / "rivals" / "pwm" / "seed0").rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=r"compare.trained: pwm is named, and there is no model of it.*--scorer pwm"):
+        run(small_store, tmp_path, config=config, seeds=1)
+    MotifScorer(matrices, small_store.length, provenance={"store": "another"}).save(tmp_path / "rivals/pwm/seed0")
+    failed = run(small_store, tmp_path, config=config, seeds=1).failures
+    assert [(one.model, one.seed) for one in failed] == [("known motifs", 0)]
+    assert "trained on another store" in failed[0].reason

@@ -1,14 +1,64 @@
-"""`ambergen train`: final training of a run's winners."""
+"""`ambergen train`: final training of a run's winners, or of a rival."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ambergen.cli.arguments import AsJson, Overrides, RunFile
 
+if TYPE_CHECKING:
+    from ambergen.config import Run
+    from ambergen.training.config import TrainConfig
 
-def train(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+
+class ScorerName(StrEnum):
+    """Rivals that a run's store can train."""
+
+    deepsea = "deepsea"
+    danq = "danq"
+    basset = "basset"
+    deepbind = "deepbind"
+    gkm = "gkm"
+    kmer = "kmer"
+    pwm = "pwm"
+
+
+def train(
+    run_file: RunFile,
+    overrides: Overrides = None,
+    scorer: Annotated[
+        ScorerName | None, typer.Option(help="Train this rival on the run's store, not the winners of its searches.")
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="PRESET",
+            help="How a rival network is trained: published, run (the section `train`), or a preset of `train`.",
+        ),
+    ] = "published",
+    scale: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the published widths of deepsea, danq and basset.")
+    ] = 1.0,
+    settings: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Drawn settings of deepbind that are tried first, as published; 0 takes the middle of what they are "
+            "drawn from.",
+        ),
+    ] = 30,
+    motifs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JASPAR or MEME; pwm takes of them the best for each track."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Train the best finalists from scratch with several seeds; what comes before is done first where it is missing.
 
     The finalist with the best mean AUROC on the selection split is the winner for good
@@ -17,13 +67,52 @@ def train(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fals
     Each model goes to models/<architecture>/seed<k> in the run's folder. Training
     stops early by the selection split, and an interrupted one continues exactly.
 
+    With --scorer a rival is trained instead, on the same splits and without a search:
+    the networks deepsea, danq, basset and deepbind (one for each track) by the
+    recipes of their publications, gkm (gkm-SVM), kmer (k-mer regression) and pwm
+    (known motifs). It goes to rivals/<scorer>/seed<k>, a model like any other for
+    predict, effects and asb. The published recipes are made for millions of windows;
+    on fewer, --recipe run --scale 0.125 may do better.
+
     Examples:
 
       ambergen train study/run.yaml
       ambergen train study/run.yaml --set train.seeds=5 --set train.epochs=100
+      ambergen train study/run.yaml --scorer deepbind --settings 10
+      ambergen train study/run.yaml --scorer pwm --motifs JASPAR2024_CORE.jaspar
     """
+    records = _winners(run_file, overrides) if scorer is None else None
+    if records is None:
+        from ambergen.baselines.rivals import RivalConfig
+        from ambergen.cli.progress_bars import progress_for_terminal
+        from ambergen.config import load_run
+        from ambergen.pipeline import rival_stage
+
+        assert scorer is not None
+        run = load_run(run_file, overrides or ())
+        rival = RivalConfig(scorer.value, _recipe(recipe, run), scale, settings, motifs)
+        records = [
+            {
+                "model": str(one.folder),
+                "epochs": one.epochs,
+                "best_epoch": one.best_epoch,
+                "selection_auroc": None if one.auroc != one.auroc else one.auroc,
+            }
+            for one in rival_stage(run, rival, progress_for_terminal())
+        ]
+    _show(records, as_json)
+
+
+def _recipe(name: str, run: Run) -> TrainConfig | None:
+    from ambergen.training.config import train_preset
+
+    if name == "published":
+        return None
+    return run.train if name == "run" else train_preset(name)
+
+
+def _winners(run_file: Path, overrides: Sequence[str] | None) -> list[dict[str, Any]]:
     from ambergen.cli.chain import do
-    from ambergen.cli.tables import score, table
     from ambergen.report.evidence import read_evidence
 
     run = do(run_file, overrides, ("train",))
@@ -41,8 +130,21 @@ def train(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fals
                     "selection_auroc": best.get("auroc"),
                 }
             )
+    return records
+
+
+def _show(records: list[dict[str, Any]], as_json: bool) -> None:
+    from ambergen.cli.tables import score, table
+
     if as_json:
         print(json.dumps(records, indent=2))
         return
-    rows = [(r["model"], r["epochs"], r["best_epoch"], score(r["selection_auroc"])) for r in records]
+    rows = [
+        (
+            r["model"],
+            *("-" if r[key] is None else r[key] for key in ("epochs", "best_epoch")),
+            score(r["selection_auroc"]),
+        )
+        for r in records
+    ]
     print(table(("model", "epochs", "best epoch", "AUROC, selection split"), rows))

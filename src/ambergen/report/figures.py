@@ -26,7 +26,7 @@ from ambergen.report.evidence import Record
 from ambergen.report.sentences import METRICS, duration_text, known
 from ambergen.report.tables import GROUPS, TrackTable, auroc_interval, ordered_models
 
-MARKERS = {"searched": "o", "ensemble": "P", "sampled": "o", "matched": "v", "expert": "s", "kmer": "D"}
+MARKERS = {"searched": "o", "ensemble": "P", "sampled": "o", "matched": "v", "expert": "s", "kmer": "D", "rival": "h"}
 # More rows than this would make a figure that nobody scrolls through.
 MOST_NAMED_TRACKS = 60
 MOST_NAMED_MODELS = 12
@@ -203,7 +203,8 @@ def _track_lines(table: TrackTable, used: np.ndarray) -> str:
         axes.set_xlabel("tracks, every line sorted by itself")
         axes.set_ylabel("AUROC")
         axes.legend(loc="lower left")
-        rivals = {g: [c for c, group in table.groups.items() if group == g] for g in ("sampled", "kmer", "expert")}
+        others = ("sampled", "kmer", "expert", "rival")
+        rivals = {g: [c for c, group in table.groups.items() if group == g] for g in others}
         rival = next((columns[0] for columns in rivals.values() if columns), None)
         if rival is not None and own is not None:
             difference = (auroc[own] - auroc[rival]).dropna().to_numpy()

@@ -27,7 +27,8 @@ but ``models`` may be absent; the report then leaves that part out and says so.
                 "undefined": [{"track", "positives", "negatives", "reason"}, ...]}
 ``interval``    {"level": 0.95, "method": one phrase, such as "bootstrap over tracks and test windows"}
 ``models``      one object a row of the table:
-                {"model": name to show, "group": "searched" | "sampled" | "matched" | "expert" | "kmer" | "ensemble",
+                {"model": name to show,
+                 "group": "searched" | "sampled" | "matched" | "expert" | "kmer" | "rival" | "ensemble",
                  "architecture": its folder under models/ (an ensemble: that of its members),
                  "search": 0..R-1 or null, "seeds": [0, 1, ...],
                  "auroc": {"mean", "low", "high", "seed_sd"}, "average_precision": the same four,
@@ -242,7 +243,7 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
             mean = groups.get(group, {}).get("auroc", {}).get("mean", sum(means) / len(means))
             several = f"mean of {len(means)} {words}s" if len(means) > 1 else f"the {words}"
             add(group, mean, f"mean AUROC, {several}")
-    rivals = [m for m in models if m.get("group") in ("expert", "kmer") and known(m["auroc"].get("mean"))]
+    rivals = [m for m in models if m.get("group") in ("expert", "kmer", "rival") and known(m["auroc"].get("mean"))]
     if rivals:
         best = max(rivals, key=lambda m: m["auroc"]["mean"])
         add(best["group"], best["auroc"]["mean"], f"mean AUROC, best other kind: {best['model']}")

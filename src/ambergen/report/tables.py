@@ -21,6 +21,7 @@ GROUPS = {
     "matched": "sampled, with about as many parameters",
     "expert": "expert network",
     "kmer": "k-mer regression",
+    "rival": "rival, trained by its own recipe",
 }
 
 
@@ -336,7 +337,8 @@ def cost_stages(evidence: Evidence) -> list[tuple[str, float]]:
     ]
     labels = {"searched": "final training of the searched", "sampled": "training of sampled networks",
               "matched": "training of matched networks",
-              "expert": "training of expert networks", "kmer": "k-mer regression"}  # fmt: skip
+              "expert": "training of expert networks", "kmer": "k-mer regression",
+              "rival": "training of other rivals"}  # fmt: skip
     for group, label in labels.items():
         members = [m for m in evidence.summary.get("models", []) if m.get("group") == group]
         stages.append((label, sum((m.get("device_seconds") or 0) * max(len(m.get("seeds") or []), 1) for m in members)))

@@ -1,4 +1,4 @@
-"""Comparison on the test split: searched models, sampled ones, experts' networks, k-mer regression."""
+"""Comparison on the test split: searched models, sampled ones, experts' networks and other rivals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob
 from ambergen.validation.config import CompareConfig
 from ambergen.validation.entrants import Entrant, Winner, make_entrants
-from ambergen.validation.scoring import KmerJob, Scored, Searched, score_ensemble, score_kmer, score_network
+from ambergen.validation.scoring import (
+    KmerJob,
+    SavedJob,
+    Scored,
+    Searched,
+    score_ensemble,
+    score_kmer,
+    score_network,
+    score_saved,
+)
 from ambergen.validation.summary import MINIMUM, Failure, Findings, Measured, long_table, number, summarise, told
 from ambergen.validation.verdict import sentences
 
@@ -137,6 +146,8 @@ def _call(
 ) -> Call:
     if entrant.kind == "kmer":
         return score_kmer, KmerJob(store.path, folder, seed, provenance)
+    if entrant.group == "rival":
+        return score_saved, SavedJob(store.path, folder)
     job = TrainingJob(store.path, entrant.kind, entrant.spec, train, seed + k, dtype, out=folder, provenance=provenance)
     return score_network, job
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ambergen.errors import ConfigError
 
 SCORERS = ("deepsea", "danq", "kmer")
+TRAINED = ("deepsea", "danq", "basset", "deepbind", "gkm", "pwm")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class CompareConfig:
     sampled : architectures drawn at random from the same space and trained the same way (AMBER-Base)
     matched_parameters : whether as many more are sampled that have about as many parameters as the winners
     scorers : rivals: the networks of deepsea and danq, and kmer, a logistic regression on k-mer counts
+    trained : rivals that `ambergen train RUN.yaml --scorer NAME` has trained by recipes of their own: deepsea, danq,
+        basset, deepbind, gkm and pwm
     published_widths : whether deepsea and danq keep their published widths; else they are scaled to the winner's
         multiply-adds, and say so in their names
     expert_rate : factor of the learning rate of deepsea and danq, which have no batch norm: at the rate that suits
@@ -28,6 +31,7 @@ class CompareConfig:
     sampled: int = 5
     matched_parameters: bool = False
     scorers: tuple[str, ...] = SCORERS
+    trained: tuple[str, ...] = ()
     published_widths: bool = False
     expert_rate: float = 0.1
     expert_epochs: float = 2.0
@@ -40,8 +44,6 @@ class CompareConfig:
         for name in ("expert_rate", "expert_epochs"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"compare: {name} is {getattr(self, name)}; expected more than 0.")
-        unknown = [name for name in self.scorers if name not in SCORERS]
-        if unknown or len(set(self.scorers)) != len(self.scorers):
-            raise ConfigError(
-                f"compare: scorers are {list(self.scorers)}; expected some of {', '.join(SCORERS)}, each once."
-            )
+        for key, names, known in (("scorers", self.scorers, SCORERS), ("trained", self.trained, TRAINED)):
+            if not set(names) <= set(known) or len(set(names)) != len(names):
+                raise ConfigError(f"compare: {key} are {list(names)}; expected some of {', '.join(known)}, each once.")

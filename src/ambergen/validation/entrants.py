@@ -1,4 +1,4 @@
-"""Who takes part in a comparison: winners of searches, sampled architectures, experts' networks, k-mer regression."""
+"""Who takes part in a comparison: winners of searches, sampled architectures, experts' networks and other rivals."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ambergen.cost import Cost
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
 from ambergen.models import danq, deepsea
-from ambergen.models.factory import make_network
+from ambergen.models.factory import KINDS, make_network
 from ambergen.models.summary import child_parameters, multiply_adds, n_parameters
 from ambergen.spaces.base import Candidate, SearchSpace
+from ambergen.training.saving import read_description
 from ambergen.validation.config import CompareConfig
 
 SCALES = tuple(k / 16 for k in range(1, 17))
@@ -32,6 +33,16 @@ MultiplyAdds = Callable[[int, int, float, int], int]
 _EXPERTS: dict[str, tuple[str, MultiplyAdds]] = {
     "deepsea": ("DeepSEA", deepsea.multiply_adds),
     "danq": ("DanQ", danq.multiply_adds),
+}
+
+
+_TRAINED = {
+    "deepsea": "DeepSEA",
+    "danq": "DanQ",
+    "basset": "Basset",
+    "deepbind": "DeepBind",
+    "gkm": "gkm-SVM",
+    "pwm": "known motifs",
 }
 
 
@@ -55,9 +66,9 @@ class Entrant:
     """One model of the comparison, trained with several seeds.
 
     model : name to show
-    group : searched, sampled, matched, expert or kmer
+    group : searched, sampled, matched, expert, kmer, or rival for one that was trained before, by its own recipe
     architecture : id, or a name for a rival
-    kind, spec : see `ambergen.models.factory.make_network`; the kind kmer has no spec
+    kind, spec : see `ambergen.models.factory.make_network`; kinds that are no network have no spec
     folders : of its models, one a seed
     """
 
@@ -71,6 +82,11 @@ class Entrant:
     parameters: int | None = None
     multiply_adds: int | None = None
     note: str | None = None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether its trainings differ by their seeds."""
+        return self.kind in KINDS
 
 
 def make_entrants(
@@ -87,12 +103,13 @@ def make_entrants(
     Parameters
     ----------
     seed : draws the sampled architectures
-    models : folder in which models are kept
+    models : folder in which models are kept; rivals that are trained already lie beside it, in ``rivals``
 
     Raises
     ------
     ConfigError
-        If the space does not hold the architectures that are asked for, or the k-mers are too many.
+        If the space does not hold the architectures that are asked for, the k-mers are too many, or a rival that should
+        have been trained was not.
     """
     maker = _Maker(store, space, n_seeds, models)
     searched = [w.architecture for w in winners]
@@ -111,7 +128,28 @@ def make_entrants(
     entrants += [maker.expert(name, target) for name in config.scorers if name in _EXPERTS]
     if "kmer" in config.scorers:
         entrants.append(maker.kmer())
-    return entrants
+    trained = trained_rivals(models.parent / "rivals", config.trained)
+    return entrants + [maker.rival(name, folders) for name, folders in trained.items()]
+
+
+def trained_rivals(rivals: Path, names: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    """The models of rivals that `ambergen train --scorer` has trained, one a seed.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of a name.
+    """
+    found = {}
+    for name in names:
+        folders = sorted(rivals.glob(f"{name}/seed*/model.json"), key=lambda path: (len(path.parent.name), path))
+        if not folders:
+            raise ConfigError(
+                f"compare.trained: {name} is named, and there is no model of it in {rivals / name}; expected what "
+                f"`ambergen train RUN.yaml --scorer {name}` writes. Train it first, or leave it out."
+            )
+        found[name] = tuple(path.parent for path in folders)
+    return found
 
 
 class _Maker:
@@ -188,6 +226,13 @@ class _Maker:
         check_alphabet(self.store.alphabet)
         # One fit: the solver has one answer, whatever the seed.
         return Entrant("k-mer regression", "kmer", "kmer", "kmer", {}, self.folders("kmer", 1))
+
+    def rival(self, name: str, folders: tuple[Path, ...]) -> Entrant:
+        shown, kind = _TRAINED[name], read_description(folders[0])["kind"]
+        note = "trained by its own recipe, before this comparison"
+        return Entrant(
+            f"{shown}, own recipe" if kind in KINDS else shown, "rival", f"rival-{name}", kind, {}, folders, note=note
+        )
 
 
 def nearest_scale(count: MultiplyAdds, n_tracks: int, length: int, target: float, n_symbols: int = 4) -> float:

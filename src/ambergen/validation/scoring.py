@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ambergen.baselines.deepbind_scorer import DeepBindScorer
+from ambergen.baselines.gkm_svm import GkmSVM
 from ambergen.baselines.kmer import KmerRegression
+from ambergen.baselines.loading import load
 from ambergen.cost import Cost
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
@@ -17,6 +20,7 @@ from ambergen.errors import StoreError
 from ambergen.metrics.curves import precision_recall_curve, roc_curve
 from ambergen.metrics.influence import mean_influence
 from ambergen.metrics.ranking import Ranking, defined, ranking
+from ambergen.models.summary import n_parameters
 from ambergen.training.jobs import TrainingJob, train_network
 from ambergen.training.model import Model
 from ambergen.training.precision import DTYPES, default_device
@@ -104,6 +108,38 @@ def score_kmer(job: KmerJob) -> Scored:
     parts = [model.predict(store.tokens(store.indices(split))) for split in ("test", "selection")]
     cost = Cost(**model.provenance["training"]["cost"])
     return _scored(store, parts[0], parts[1], cost, model.n_parameters, model.describe())
+
+
+@dataclass(frozen=True)
+class SavedJob:
+    """A rival that was trained before."""
+
+    store: Path
+    folder: Path
+
+
+def score_saved(job: SavedJob) -> Scored:
+    """Measure a finished rival, whatever it is.
+
+    Raises
+    ------
+    StoreError
+        If it was trained on another store, or does not load.
+    """
+    store = Store.open(job.store)
+    model = load(job.folder, default_device())
+    provenance = read_description(job.folder)["provenance"]
+    if provenance.get("store") != store.checksum or model.tracks != store.tracks:
+        raise StoreError(
+            f"{job.folder}: the model was trained on another store; expected the one of this comparison. Remove the "
+            "folder and train it again with `ambergen train RUN.yaml --scorer`."
+        )
+    parts = [model.predict(store.tokens(store.indices(split))) for split in ("test", "selection")]
+    cost = Cost(**provenance.get("training", {}).get("cost", {}))
+    size = model.n_parameters if isinstance(model, GkmSVM) else None
+    if isinstance(model, Model | DeepBindScorer):
+        size = n_parameters(model.network)
+    return _scored(store, parts[0], parts[1], cost, size)
 
 
 @dataclass(frozen=True)

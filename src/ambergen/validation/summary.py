@@ -95,11 +95,11 @@ class Findings:
 
     def arm(self, members: Sequence[Measured], metric: str) -> Arm:
         """Trainings of `members`; the noise of networks is that of all of them."""
-        networks = [m for m in self.measured if m.entrant.kind != "kmer"]
+        networks = [m for m in self.measured if m.entrant.is_network]
         return Arm(
             [self.figures(m, metric) for m in members],
             [np.stack([s.influence[metric] for s in m.scored.values()]) for m in members],
-            pooled_noise([self.figures(m, metric) for m in networks]) if members[0].entrant.kind != "kmer" else None,
+            pooled_noise([self.figures(m, metric) for m in networks]) if members[0].entrant.is_network else None,
         )
 
     def figures(self, m: Measured, metric: str) -> NDArray[np.float64]:
