@@ -36,6 +36,7 @@ from ambergen.runs.methods import searched_space
 from ambergen.sequence.alphabets import by_name
 from ambergen.spaces.space import Space
 from ambergen.training.precision import default_device, resolve
+from ambergen.validation.entrants import trained_rivals
 from ambergen.workers import n_workers
 
 Level = Literal["fine", "note", "problem"]
@@ -63,6 +64,7 @@ def check_run(run: Run, progress: Progress = SILENT) -> list[Finding]:
         findings += _caught("data", lambda: data(run, progress))
     findings += _caught("space", lambda: _space(run))
     findings += _caught("search", lambda: _search(run))
+    findings += _caught("compare", lambda: _rivals(run))
     findings += _caught("device", lambda: _device(run))
     findings += _caught("out", lambda: _out(run))
     return findings
@@ -241,6 +243,12 @@ def _search(run: Run) -> Iterator[Finding]:
         unused.append(f"search.against is for {', '.join(WEIGHING)}")
     for key in unused:
         yield Finding("note", "search", f"{key}; the method {search.method} does not look at it")
+
+
+def _rivals(run: Run) -> Iterator[Finding]:
+    """Rivals that have to be trained already."""
+    for name, folders in trained_rivals(run.out / "rivals", run.compare.trained).items():
+        yield Finding("fine", "compare", f"{_number(len(folders), 'model')} of {name} in {folders[0].parent}")
 
 
 def _device(run: Run) -> Iterator[Finding]:

@@ -48,8 +48,8 @@ class RivalConfig:
     scorer : deepsea, danq, basset, deepbind, gkm, kmer or pwm
     recipe : of a network; None for that of its publication
     scale : share of the published widths of deepsea, danq and basset
-    settings : drawn settings of deepbind of which the best on the selection split is taken, 30 as published; 0 takes
-        the middle of what they are drawn from
+    settings : drawn settings of deepbind of which the best on the selection split is taken, 30 as published (there by
+        three-fold validation); 0 takes the middle of the rates and the largest first weights
     motifs : file of matrices among which pwm chooses
     gkm : words and kernel of gkm
     """

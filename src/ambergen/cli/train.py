@@ -49,8 +49,7 @@ def train(
         int,
         typer.Option(
             metavar="N",
-            help="Drawn settings of deepbind that are tried first, as published; 0 takes the middle of what they are "
-            "drawn from.",
+            help="Drawn settings of deepbind that are tried first, as published; 0 takes one from the middle.",
         ),
     ] = 30,
     motifs: Annotated[
