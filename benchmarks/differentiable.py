@@ -1,6 +1,6 @@
 """Differentiable search (GDAS) against one-shot, where the stand-alone score of every architecture is known.
 
-    python benchmarks/differentiable.py [--seeds 5] [--epochs 9] [--out runs/differentiable]
+    python benchmarks/differentiable.py [--seeds 7] [--epochs 9] [--out runs/differentiable]
 
 The space, the store and the splits are those of the bundled table (`benchmarks/tabular.py`): 343 architectures, each
 trained alone three times. Every search has the same training windows, forward and back; what it chooses is looked up.
@@ -13,6 +13,7 @@ gdas       alternately the weights of a drawn path on the train split and the ar
 gdas-all   an architecture step computes the outputs of all operations of a layer, for the gradients of their gates,
            and counts threefold: seven passes forward and one back are three of one and one.
 gdas-fast  gdas-all with ten times the published learning rate of the logits.
+gdas-even  gdas-fast with outputs of one spread: that of an operation without a norm of its own would count for more.
 
 Every search is a line of `searches.jsonl` in the folder --out; the same command goes on where it was stopped. Seconds
 are processor seconds of one thread.
@@ -67,12 +68,14 @@ class GdasConfig:
 
     rate, decay : of Adam, whose first moment forgets by half
     whole : an architecture step computes all operations of a layer, not the drawn one alone
+    even : those that were not drawn are scaled to the spread of the one that was, channel by channel
     skip_weight : of the divergence of skip connections from the space's density, a mean over them
     """
 
     rate: float = 3e-4
     decay: float = 1e-3
     whole: bool = False
+    even: bool = False
     skip_weight: float = 0.8
 
 
@@ -81,6 +84,7 @@ ARMS = {
     "gdas": GdasConfig(),
     "gdas-all": GdasConfig(whole=True),
     "gdas-fast": GdasConfig(rate=3e-3, whole=True),
+    "gdas-even": GdasConfig(rate=3e-3, whole=True, even=True),
 }
 
 
@@ -184,31 +188,43 @@ def _noise(draw: Callable[..., NDArray[np.float64]], like: Tensor) -> Tensor:
     return torch.from_numpy(draw(size=tuple(like.shape))).to(like)
 
 
-def gated_logits(supernet: Supernet, x: Tensor, gates: Gates, whole: bool) -> Tensor:
+def gated_logits(supernet: Supernet, x: Tensor, gates: Gates, whole: bool, even: bool = False) -> Tensor:
     """What the supernet gives for the drawn architecture, (batch, n_tracks), with gradients to the gates.
 
     Parameters
     ----------
     whole : whether the gates of operations that were not drawn have a gradient too; their outputs are computed for it
+    even : whether these outputs are scaled to the spread of the drawn one
     """
     space, outputs = supernet.space, Outputs()
     stem = supernet.stem_output(x)
     for layer, drawn in enumerate(gates.architecture.operations):
         stage = space.stage(layer)
         before = supernet.at_stage(outputs, layer - 1, stage) if layer else stem
-        out: Tensor | float = 0.0
-        for name, gate in zip(space.choices[layer], gates.operations[layer], strict=True):
-            operation = cast(nn.ModuleDict, supernet.layers[layer])[name]
-            if name == drawn:
-                out = out + gate * operation(before)
-            elif whole:
+        operations = cast(nn.ModuleDict, supernet.layers[layer])
+        gate_of = dict(zip(space.choices[layer], gates.operations[layer], strict=True))
+        result = operations[drawn](before)
+        out = gate_of[drawn] * result
+        for name in space.choices[layer] if whole else ():
+            if name != drawn:
                 with torch.no_grad():  # behind a closed gate: of no account but for the gate itself
-                    closed = operation(before)
-                out = out + gate * closed
+                    closed = operations[name](before)
+                    closed = at_spread_of(result, closed) if even else closed
+                out = out + gate_of[name] * closed
         for source, gate in zip(space.skip_sources[layer], gates.skips[layer], strict=True):
             out = out + gate * supernet.at_stage(outputs, source, stage)
         outputs.push(stage, supernet.dropouts[layer](supernet.norm(layer, drawn)(out)))
     return supernet.head(supernet.at_stage(outputs, space.layers - 1, space.n_stages - 1))
+
+
+def at_spread_of(example: Tensor, x: Tensor) -> Tensor:
+    """`x` scaled to the standard deviations that the channels of `example` have; (batch, channels, 1, length) both.
+
+    The norm that follows makes all outputs of one spread, so that only so scaled a gate tells what an operation would
+    do in the drawn one's place. A constant channel stays as it is, for a norm makes nothing of it.
+    """
+    wanted, has = (torch.std(y, dim=(0, 2, 3), keepdim=True, correction=0) for y in (example, x))
+    return x * torch.where(has > 0, wanted / has, torch.ones_like(has))
 
 
 # ---- searches
@@ -266,7 +282,7 @@ def gdas(table: Table, data: DeviceStore, windows: int, seed: int, config: GdasC
         shared.advance(lambda n, drawn=drawn: [drawn] * n, SILENT.task(""))
         batch = next(batches)
         x = one_hot(batch.tokens, torch.float32, data.alphabet.n_symbols)
-        logits = gated_logits(shared.supernet, x, policy.draw(temperature, rng), config.whole)
+        logits = gated_logits(shared.supernet, x, policy.draw(temperature, rng), config.whole, config.even)
         policy.learn(masked_bce(logits, batch.labels, batch.known))
     seconds = time.process_time() - start
     scores = [policy.log_probability(cast(Architecture, a)) for a in table.architectures]
@@ -334,7 +350,7 @@ def without_sharing(table: Table, windows: int, per_training: int) -> tuple[int,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="searches of every kind")
+    parser.add_argument("--seeds", type=int, default=7, help="searches of every kind")
     parser.add_argument("--epochs", type=float, default=9, help="of one-shot's supernet, seven paths each")
     parser.add_argument("--arms", default=",".join(ARMS), help="some of them, by commas")
     parser.add_argument("--out", type=Path, default=Path("runs/differentiable"), help="folder of the searches")

@@ -154,10 +154,10 @@ def test_hard_gate__is_open_with_the_probability_of_its_logit() -> None:
 
 
 @pytest.mark.parametrize("space", [plain_space(), skip_space()], ids=["plain", "skips"])
-@pytest.mark.parametrize("whole", [False, True])
-def test_gated_logits__are_those_of_the_path(space: Space, whole: bool) -> None:
+@pytest.mark.parametrize(("whole", "even"), [(False, False), (True, False), (True, True)])
+def test_gated_logits__are_those_of_the_path(space: Space, whole: bool, even: bool) -> None:
     supernet, (x, _), architecture = network(space).eval(), windows(), some_architecture(space)
-    gated = script.gated_logits(supernet, x, drawn_gates(space, architecture), whole)
+    gated = script.gated_logits(supernet, x, drawn_gates(space, architecture), whole, even)
     torch.testing.assert_close(gated, supernet(x, architecture), rtol=1e-12, atol=1e-12)
 
 
@@ -193,6 +193,17 @@ def test_gated_logits__of_the_drawn_path_alone_tell_nothing_under_batch_norm() -
         loss = script.masked_bce(script.gated_logits(supernet, x, gates, whole), labels, None)
         gradients[whole] = torch.cat(torch.autograd.grad(loss, gates.operations)).abs()
     assert float(gradients[False].max()) < 1e-3 * float(gradients[True].max())
+
+
+def test_at_spread_of__only_the_spread_of_a_channel_changes() -> None:
+    rng = np.random.default_rng(2)
+    example, x = (torch.from_numpy(scale * rng.normal(size=(5, 3, 1, 8)) + 1) for scale in (0.1, 7.0))
+    x[:, 2] = 4.0
+    scaled = script.at_spread_of(example, x)
+    wanted = example[:, :2].numpy().std(axis=(0, 2, 3))
+    np.testing.assert_allclose(scaled[:, :2].numpy().std(axis=(0, 2, 3)), wanted, rtol=1e-9)
+    np.testing.assert_allclose(np.corrcoef(scaled[:, 0].numpy().ravel(), x[:, 0].numpy().ravel())[0, 1], 1)
+    assert scaled[:, 2].equal(x[:, 2])
 
 
 # ---- the search
