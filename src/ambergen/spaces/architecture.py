@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ambergen.errors import SpaceError
+from ambergen.spaces.plain import read_point
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,8 @@ class Architecture:
         SpaceError
             If it is not such a text.
         """
-        try:
-            record = json.loads(source) if isinstance(source, str) else source
+
+        def build(record: dict[str, Any]) -> Architecture:
             return cls(tuple(map(str, record["operations"])), tuple(tuple(map(int, s)) for s in record["skips"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise SpaceError(
-                f"architecture: {str(source)[:80]!r} is not an architecture ({type(error).__name__}: {error}); "
-                'expected JSON like {"operations": ["conv8", "identity"], "skips": [[], [0]]}.'
-            ) from error
+
+        return read_point(source, "architecture", build, '{"operations": ["conv8", "identity"], "skips": [[], [0]]}')

@@ -10,6 +10,7 @@ from typing import Any
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.assembly import Edge, Levels, Program, assemble, count_nodes
+from ambergen.spaces.plain import read_point
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,11 @@ class Genotype:
         SpaceError
             If it is not such a text.
         """
-        try:
-            record = json.loads(source) if isinstance(source, str) else source
+
+        def build(record: dict[str, Any]) -> Genotype:
             return cls(tuple(tuple(map(tuple, level)) for level in record["levels"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise SpaceError(
-                f"genotype: {str(source)[:80]!r} is not a genotype ({type(error).__name__}: {error}); expected JSON "
-                'like {"levels": [[["conv8"], ["identity"]], [[0, null, 1]]]}.'
-            ) from error
+
+        return read_point(source, "genotype", build, '{"levels": [[["conv8"], ["identity"]], [[0, null, 1]]]}')
 
 
 def _check_edge(edge: object, where: str, n_below: int | None) -> None:

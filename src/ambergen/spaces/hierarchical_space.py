@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from ambergen.spaces.assembly import IDENTITY, Edge
 from ambergen.spaces.base import another, crossed
 from ambergen.spaces.genotype import Genotype
 from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
-from ambergen.spaces.plain import check_numbers, check_words, from_plain, to_plain
+from ambergen.spaces.plain import check_numbers, check_words, from_plain, stage_lengths, stage_widths, to_plain
 from ambergen.spaces.plugins import absolute, load_plugins
 from ambergen.spaces.space import Head
 
@@ -106,14 +106,11 @@ class HierarchicalSpace:
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels by stage."""
-        return tuple(self.width * 2**s for s in range(self.stages))
+        return stage_widths(self.width, self.stages)
 
     def lengths(self, length: int) -> tuple[int, ...]:
-        """Positions by stage for windows of `length`; SAME padding rounds up."""
-        out = [length]
-        for _ in range(self.stages - 1):
-            out.append(-(-out[-1] // 4))
-        return tuple(out)
+        """Positions by stage for windows of `length`."""
+        return stage_lengths(length, self.stages)
 
     @cached_property
     def _motifs(self) -> tuple[int, ...]:
@@ -258,10 +255,7 @@ class HierarchicalSpace:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; `plugins` stands there where not empty."""
-        record = {"kind": "hierarchical", **asdict(self)}
-        if not self.plugins:
-            del record["plugins"]
-        return to_plain(record)
+        return {"kind": "hierarchical", **to_plain(self)}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> HierarchicalSpace:
@@ -272,4 +266,4 @@ class HierarchicalSpace:
         SpaceError
             If a key is unknown or a value impossible.
         """
-        return from_plain(cls, {key: value for key, value in record.items() if key != "kind"})
+        return from_plain(cls, record)

@@ -1,9 +1,10 @@
-"""Spaces as plain data, and the checks that their numbers share."""
+"""Spaces and their points as plain data, and the checks that their numbers share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ S = TypeVar("S")
 
 
 def from_plain(kind: type[S], record: Mapping[str, Any]) -> S:
-    """The dataclass `kind` from plain data, in which tuples are lists.
+    """The dataclass `kind` from plain data, in which tuples are lists; the key ``kind`` is left out.
 
     Raises
     ------
@@ -21,27 +22,62 @@ def from_plain(kind: type[S], record: Mapping[str, Any]) -> S:
         If a key is unknown or a value impossible.
     """
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    for key in record:
+    given = {key: value for key, value in record.items() if key != "kind"}
+    for key in given:
         if key not in known:
             near = get_close_matches(key, known, n=1)
             raise SpaceError(
                 f"space: unknown key {key!r}."
                 + (f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(sorted(known))}.")
             )
-    return kind(**{key: _tuples(value) for key, value in record.items()})
+    return kind(**{key: _tuples(value) for key, value in given.items()})
 
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def to_plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a dataclass with lists in place of tuples."""
-    return {key: _lists(value) for key, value in record.items()}
+def to_plain(space: Any) -> dict[str, Any]:
+    """Values of a dataclass with lists in place of tuples; `plugins` stands there where not empty."""
+    return {key: _lists(value) for key, value in asdict(space).items() if value or key != "plugins"}
 
 
 def _lists(value: Any) -> Any:
     return list(map(_lists, value)) if isinstance(value, list | tuple) else value
+
+
+def read_point(source: str | dict[str, Any], name: str, build: Callable[[dict[str, Any]], S], example: str) -> S:
+    """A point of a space from its JSON, or from the dictionary that this stands for.
+
+    Parameters
+    ----------
+    name, example : of such a point, for the message
+
+    Raises
+    ------
+    SpaceError
+        If it is none.
+    """
+    try:
+        return build(json.loads(source) if isinstance(source, str) else source)
+    except (ValueError, TypeError, KeyError) as error:
+        raise SpaceError(
+            f"{name}: {str(source)[:80]!r} is not {'an' if name[0] in 'aeiou' else 'a'} {name} "
+            f"({type(error).__name__}: {error}); expected JSON like {example}."
+        ) from error
+
+
+def stage_widths(width: int, n_stages: int) -> tuple[int, ...]:
+    """Channels by stage: every reduction doubles them."""
+    return tuple(width * 2**stage for stage in range(n_stages))
+
+
+def stage_lengths(length: int, n_stages: int) -> tuple[int, ...]:
+    """Positions by stage: every reduction leaves a quarter, and SAME padding rounds up."""
+    out = [length]
+    for _ in range(n_stages - 1):
+        out.append(-(-out[-1] // 4))
+    return tuple(out)
 
 
 def check_numbers(space: object, counts: tuple[str, ...], shares: tuple[str, ...]) -> None:

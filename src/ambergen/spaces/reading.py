@@ -23,4 +23,4 @@ def space_from_dict(record: dict[str, Any]) -> SearchSpace:
         return HierarchicalSpace.from_dict(record)
     if kind != "macro":
         raise SpaceError(f"space: {kind!r} is not a kind of search space; expected macro or hierarchical.")
-    return Space.from_dict({key: value for key, value in record.items() if key != "kind"})
+    return Space.from_dict(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.base import another, crossed
 from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
-from ambergen.spaces.plain import check_numbers, check_words, from_plain, to_plain
+from ambergen.spaces.plain import check_numbers, check_words, from_plain, stage_lengths, stage_widths, to_plain
 from ambergen.spaces.plugins import absolute, load_plugins
 
 Skips = Literal["all", "stage", "none"]
@@ -116,14 +116,11 @@ class Space:
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels by stage."""
-        return tuple(self.width * 2**s for s in range(self.n_stages))
+        return stage_widths(self.width, self.n_stages)
 
     def lengths(self, length: int) -> tuple[int, ...]:
-        """Positions by stage for windows of `length`; SAME padding rounds up."""
-        out = [length]
-        for _ in self.reduce:
-            out.append(-(-out[-1] // 4))
-        return tuple(out)
+        """Positions by stage for windows of `length`."""
+        return stage_lengths(length, self.n_stages)
 
     @cached_property
     def skip_sources(self) -> tuple[tuple[int, ...], ...]:
@@ -302,13 +299,9 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; `operations` is one list a layer where they differ, `plugins` stands there where not empty."""
-        record = asdict(self)
+        record = to_plain(self)
         lists = record.pop("layer_operations")
-        if lists is not None:
-            record["operations"] = lists
-        if not self.plugins:
-            del record["plugins"]
-        return to_plain(record)
+        return record if lists is None else record | {"operations": lists}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Space:

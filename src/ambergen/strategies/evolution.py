@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ambergen.errors import ConfigError
-from ambergen.spaces.base import SearchSpace
 from ambergen.strategies.steady_state import SteadyState
 
 
@@ -35,6 +34,17 @@ class EvolutionConfig:
         if not 0 <= self.crossover <= 1:
             raise ConfigError(f"evolution: crossover is {self.crossover}; expected a share from 0 to 1.")
 
+    @property
+    def initial(self) -> int:
+        return self.population
+
+    @property
+    def capacity(self) -> int:
+        return self.population
+
+    def contestants(self, members: int) -> int:
+        return self.sample
+
     @classmethod
     def preset(cls, name: str = "ambergen", **overrides: Any) -> EvolutionConfig:
         """The settings called `name`, with some of their values replaced.
@@ -62,11 +72,6 @@ class AgeingEvolution(SteadyState):
 
     The age counts from when a rating came back first, as trials that run side by side end in any order.
 
-    Parameters
-    ----------
-    costs : weighed against the score, by their names in `Rated.costs`. With any, the parent is of the lowest
-        non-dominated rank in its tournament and, within the rank, where it is least crowded
-
     Notes
     -----
     The sample is drawn without replacement, and a child that was asked for before is drawn again unless `repeats`; the
@@ -77,24 +82,5 @@ class AgeingEvolution(SteadyState):
     Real et al., Regularized evolution for image classifier architecture search, AAAI 33, 4780-4789 (2019).
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        seed: int,
-        config: EvolutionConfig = PRESETS["ambergen"],
-        repeats: bool = False,
-        costs: tuple[str, ...] = (),
-    ) -> None:
-        self.config = config
-        super().__init__(
-            space,
-            seed,
-            name="ageing evolution",
-            configuration=asdict(config) | {"costs": list(costs)},
-            initial=config.population,
-            capacity=config.population,
-            contestants=lambda members: config.sample,
-            crossover=config.crossover,
-            costs=costs,
-            repeats=repeats,
-        )
+    name = "ageing evolution"
+    standard = PRESETS["ambergen"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
@@ -33,7 +34,56 @@ class Limit:
             raise ConfigError(f"search: {self.name} is {self.most}; expected a finite number above 0.")
 
 
-class Feasible:
+class Filter(ABC):
+    """A strategy around a strategy: what is said to it is passed on, and what it gives is chosen from the other's.
+
+    Parameters
+    ----------
+    strategy : whose candidates are chosen from
+    """
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+
+    @abstractmethod
+    def ask(self, n: int) -> list[Candidate]:
+        """See `Strategy.ask`."""
+
+    @abstractmethod
+    def propose(self, n: int) -> list[Candidate]:
+        """See `Strategy.propose`."""
+
+    @abstractmethod
+    def _origin(self) -> dict[str, Any]:
+        """What tells its states from those of another filter."""
+
+    @property
+    def repeats(self) -> bool:
+        return self.strategy.repeats
+
+    def tell(self, rated: Sequence[Rated]) -> None:
+        self.strategy.tell(rated)
+
+    def withdraw(self, candidates: Sequence[Candidate]) -> None:
+        self.strategy.withdraw(candidates)
+
+    def learn(self, history: Sequence[Rated]) -> None:
+        self.strategy.learn(history)
+
+    def summary(self) -> dict[str, Any]:
+        return self.strategy.summary()
+
+    def state(self) -> dict[str, Any]:
+        return {"origin": self._origin(), "strategy": self.strategy.state()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        check_origin(state, self._origin())
+        with reading_state("filter"):
+            inner = state["strategy"]
+        self.strategy.load(inner)
+
+
+class Feasible(Filter):
     """Lets through the candidates of another strategy that keep all limits; the others are withdrawn and replaced.
 
     Parameters
@@ -42,13 +92,9 @@ class Feasible:
     """
 
     def __init__(self, strategy: Strategy, limits: Sequence[Limit]) -> None:
-        self.strategy = strategy
+        super().__init__(strategy)
         self.limits = tuple(limits)
         self._refused = 0
-
-    @property
-    def repeats(self) -> bool:
-        return self.strategy.repeats
 
     def ask(self, n: int) -> list[Candidate]:
         """
@@ -63,28 +109,17 @@ class Feasible:
         """Paths that keep the limits, as others will not be rated; raises as `ask` does."""
         return self._kept(n, self.strategy.propose, lambda candidates: None)
 
-    def tell(self, rated: Sequence[Rated]) -> None:
-        self.strategy.tell(rated)
-
-    def withdraw(self, candidates: Sequence[Candidate]) -> None:
-        self.strategy.withdraw(candidates)
-
-    def learn(self, history: Sequence[Rated]) -> None:
-        self.strategy.learn(history)
-
     def summary(self) -> dict[str, Any]:
         """That of the strategy, and how many candidates broke a limit."""
-        return self.strategy.summary() | {"infeasible": self._refused}
+        return super().summary() | {"infeasible": self._refused}
 
     def state(self) -> dict[str, Any]:
-        return {"origin": self._origin(), "refused": self._refused, "strategy": self.strategy.state()}
+        return super().state() | {"refused": self._refused}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        check_origin(state, self._origin())
+        super().load(state)
         with reading_state("limits"):
-            refused, inner = int(state["refused"]), state["strategy"]
-        self.strategy.load(inner)
-        self._refused = refused
+            self._refused = int(state["refused"])
 
     def _kept(
         self, n: int, draw: Callable[[int], list[Candidate]], refuse: Callable[[Sequence[Candidate]], None]
@@ -114,7 +149,7 @@ class Feasible:
         return {"strategy": "feasible", "limits": {limit.name: limit.most for limit in self.limits}}
 
 
-class Prescreened:
+class Prescreened(Filter):
     """Asks another strategy for more than is wanted and lets through what a cheap score puts first.
 
     What is left over is withdrawn. A strategy that learns from how often it draws something, such as the controller,
@@ -138,14 +173,10 @@ class Prescreened:
             raise ConfigError(
                 f"search: the ratio of the pre-screen is {ratio}; expected a finite number of at least 1."
             )
-        self.strategy = strategy
+        super().__init__(strategy)
         self.name = name
         self.score = score
         self.ratio = ratio
-
-    @property
-    def repeats(self) -> bool:
-        return self.strategy.repeats
 
     def ask(self, n: int) -> list[Candidate]:
         candidates = self.strategy.ask(ceil(n * self.ratio))
@@ -158,27 +189,6 @@ class Prescreened:
 
     def propose(self, n: int) -> list[Candidate]:
         return self.strategy.propose(n)
-
-    def tell(self, rated: Sequence[Rated]) -> None:
-        self.strategy.tell(rated)
-
-    def withdraw(self, candidates: Sequence[Candidate]) -> None:
-        self.strategy.withdraw(candidates)
-
-    def learn(self, history: Sequence[Rated]) -> None:
-        self.strategy.learn(history)
-
-    def summary(self) -> dict[str, Any]:
-        return self.strategy.summary()
-
-    def state(self) -> dict[str, Any]:
-        return {"origin": self._origin(), "strategy": self.strategy.state()}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        check_origin(state, self._origin())
-        with reading_state("pre-screen"):
-            inner = state["strategy"]
-        self.strategy.load(inner)
 
     def _origin(self) -> dict[str, Any]:
         return {"strategy": "pre-screened", "score": self.name, "ratio": self.ratio}

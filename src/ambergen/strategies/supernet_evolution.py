@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import exp, lgamma, log, sqrt
 from typing import Any
 
@@ -14,10 +14,10 @@ from ambergen.seeds import derive, generator
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.space import Space
-from ambergen.strategies.base import Rated, check_origin, reading_state
+from ambergen.strategies.base import Rated
+from ambergen.strategies.evolving import Evolving
 from ambergen.strategies.frequencies import frequencies
 from ambergen.strategies.novelty import REDRAWS, mutated
-from ambergen.strategies.population import Population
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SupernetEvolutionConfig:
         return self.population * self.rounds
 
 
-class SupernetEvolution:
+class SupernetEvolution(Evolving):
     """Uniform paths to train a supernet on, then rounds of mutants and crossovers of the best.
 
     A round is not waited for: each candidate is bred from the best of those rated by then. Where a whole round is
@@ -75,6 +75,8 @@ class SupernetEvolution:
     Guo et al., Single path one-shot neural architecture search with uniform sampling, ECCV 2020, algorithm 1.
     """
 
+    name = "supernet evolution"
+
     def __init__(
         self,
         space: SearchSpace,
@@ -83,33 +85,9 @@ class SupernetEvolution:
         repeats: bool = False,
         costs: tuple[str, ...] = (),
     ) -> None:
-        self.space = space
-        self.seed = seed
+        super().__init__(space, seed, config, None, costs, repeats)
         self.config = config
-        self.repeats = repeats
-        self.costs = costs
-        self.population = Population(space, costs=costs)
-        self._draws = 0
-        self._proposals = 0
         self._phase = derive(seed, "phase") / 2**63
-
-    def ask(self, n: int) -> list[Candidate]:
-        return [self._next() for _ in range(n)]
-
-    def propose(self, n: int) -> list[Candidate]:
-        """Paths with uniform operations, stratified by the number of skip connections; see `quantile` and `path`."""
-        first = self._proposals
-        self._proposals += n
-        return [
-            path(self.space, quantile(self._phase, k), generator(self.seed, "propose", k))
-            for k in range(first, first + n)
-        ]
-
-    def tell(self, rated: Sequence[Rated]) -> None:
-        self.population.tell(rated)
-
-    def withdraw(self, candidates: Sequence[Candidate]) -> None:
-        self.population.withdraw(candidates)
 
     def learn(self, history: Sequence[Rated]) -> None:
         """The best of the history are parents from the first round on."""
@@ -120,31 +98,11 @@ class SupernetEvolution:
         parents = [r.architecture for r in self.population.best(self.config.keep)]
         return frequencies(self.space, parents) | {"members": len(self.population.members)}
 
-    def state(self) -> dict[str, Any]:
-        return {
-            "origin": self._origin(),
-            "draws": self._draws,
-            "proposals": self._proposals,
-            "population": self.population.state(),
-        }
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        check_origin(state, self._origin())
-        with reading_state("evolution"):
-            self.population.load(state["population"])
-            self._draws = int(state["draws"])
-            self._proposals = int(state["proposals"])
-
-    def _next(self) -> Candidate:
-        rng = generator(self.seed, "ask", self._draws)
-        self._draws += 1
-        draws = self._draw(rng)
-        candidate = next(draws) if self.repeats else self.population.new(draws, rng)
-        self.population.send(candidate)
-        return candidate
+    def _proposal(self, number: int) -> Candidate:
+        """With uniform operations, stratified by the number of skip connections; see `quantile` and `path`."""
+        return path(self.space, quantile(self._phase, number), generator(self.seed, "propose", number))
 
     def _draw(self, rng: np.random.Generator) -> Iterator[Candidate]:
-        """What to ask for next, in the order in which it is wanted."""
         config = self.config
         parents = [r.architecture for r in self.population.best(config.keep)]
         place = self.population.entered % config.population
@@ -160,15 +118,6 @@ class SupernetEvolution:
                 child = self.space.crossover(parents[one], parents[other], rng)
             yield child
         yield from mutated(self.space, child, rng)
-
-    def _origin(self) -> dict[str, Any]:
-        return {
-            "strategy": "supernet evolution",
-            "space": self.space.to_dict(),
-            "seed": self.seed,
-            "configuration": asdict(self.config) | {"costs": list(self.costs)},
-            "repeats": self.repeats,
-        }
 
 
 # ---- draws: pure functions

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ambergen.errors import ConfigError
-from ambergen.spaces.base import SearchSpace
 from ambergen.strategies.steady_state import SteadyState
 
 
@@ -28,36 +27,25 @@ class TournamentConfig:
         if not 0 < self.share <= 1:
             raise ConfigError(f"tournament: share is {self.share}; expected more than 0 and at most 1.")
 
+    @property
+    def capacity(self) -> int | None:
+        return self.initial if self.ageing else None
+
+    @property
+    def crossover(self) -> float:
+        return 0.0
+
+    def contestants(self, members: int) -> int:
+        return max(2, round(self.share * members))
+
 
 class TournamentEvolution(SteadyState):
     """The best of a share of all members is mutated once, and its child joins them.
-
-    Parameters
-    ----------
-    costs : weighed against the score; see `ambergen.strategies.evolution.AgeingEvolution`
 
     References
     ----------
     Liu et al., Hierarchical representations for efficient architecture search, ICLR 2018, section 3.2.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        seed: int,
-        config: TournamentConfig = TournamentConfig(),
-        repeats: bool = False,
-        costs: tuple[str, ...] = (),
-    ) -> None:
-        self.config = config
-        super().__init__(
-            space,
-            seed,
-            name="tournament evolution",
-            configuration=asdict(config) | {"costs": list(costs)},
-            initial=config.initial,
-            capacity=config.initial if config.ageing else None,
-            contestants=lambda members: max(2, round(config.share * members)),
-            costs=costs,
-            repeats=repeats,
-        )
+    name = "tournament evolution"
+    standard = TournamentConfig()
