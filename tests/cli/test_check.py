@@ -51,6 +51,14 @@ def test_check__names_settings_that_the_method_does_not_look_at(
     assert "does not look at" not in capsys.readouterr().out
 
 
+def test_check__names_a_rival_that_was_not_trained(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (problem,) = problems(command, capsys, project / "run.yaml", "--set", "compare.trained=[gkm]")
+    assert problem.startswith("compare: compare.trained: gkm is named, and there is no model of it in ")
+    assert "--scorer gkm" in problem
+
+
 def test_check__counts_the_space_that_the_method_searches(
     project: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -239,9 +239,17 @@ def _best_setting(
         )
         for number, (shape, one) in enumerate(settings)
     }
-    results = _run(executor, train_network, jobs, "settings of deepbind", progress)
-    scores = [_mean(results[number].scores["selection"]) for number in range(len(settings))]
-    shape, chosen = settings[int(np.argmax(np.nan_to_num(scores, nan=-1.0)))]
+    results = _results(executor, train_network, jobs, "settings of deepbind", progress)
+    scores = np.full(len(settings), -1.0)
+    for number, result in results.items():
+        if result.status == "done":  # a high rate may diverge, which is that setting's fault only
+            scores[number] = np.nan_to_num(_mean(result.value.scores["selection"]), nan=-1.0)
+    if all(result.status == "failed" for result in results.values()):
+        raise JobError(
+            f"settings of deepbind: none of {len(settings)} could be trained: {results[0].reason}. The same command "
+            "tries them again; where memory was short, use fewer workers (--set execute.workers=1)."
+        )
+    shape, chosen = settings[int(scores.argmax())]
     return {"shape": asdict(shape)}, chosen
 
 
@@ -316,17 +324,27 @@ def _check_same(folder: Path, facts: dict[str, Any]) -> None:
 def _run(
     executor: Executor, function: Callable[[Any], Any], jobs: dict[Any, Any], name: str, progress: Progress
 ) -> dict[Any, Any]:
-    """Results by key, in the order of the jobs."""
+    """What the jobs gave back by key, in the order of the jobs."""
+    results = _results(executor, function, jobs, name, progress)
+    for key, result in results.items():
+        if result.status == "failed":
+            raise JobError(
+                f"{name}: {key} failed: {result.reason}. The same command tries it again; where memory was short, use "
+                "fewer workers (--set execute.workers=1), and where it diverged, another --recipe."
+            )
+    return {key: result.value for key, result in results.items()}
+
+
+def _results(
+    executor: Executor, function: Callable[[Any], Any], jobs: dict[Any, Any], name: str, progress: Progress
+) -> dict[Any, JobResult]:
     handles: dict[Job, Any] = {executor.submit(function, job): key for key, job in jobs.items()}
     results: dict[Any, JobResult] = {}
     with progress.task(name, total=len(jobs)) as task:
         for handle in executor.as_completed(handles):
             results[handles[handle]] = handle.result()
             task.advance()
-    for key in jobs:
-        if results[key].status == "failed":
-            raise JobError(f"{name}: {key} failed: {results[key].reason}. The same command tries it again.")
-    return {key: results[key].value for key in jobs}
+    return {key: results[key] for key in jobs}
 
 
 def _mean(measured: Ranking) -> float:
