@@ -28,7 +28,10 @@ from ambergen.sequence.intervals import Intervals, merge_on_contig, overlap
 Score = Literal["abs_diff", "abs_logit_diff", "deepsea_effect"]
 """What a table of variant effects gives: how much an allele changes a track, without regard to the direction."""
 
-_COLUMN_OF_SCORE: dict[Score, str] = {
+Match = Literal["alleles", "position"]
+"""What a variant of the panel and a scored allele must share: position and both alleles, or the position alone."""
+
+COLUMN_OF_SCORE: dict[Score, str] = {
     "abs_diff": "diff",
     "abs_logit_diff": "logit_diff",
     "deepsea_effect": "deepsea_effect",
@@ -295,12 +298,14 @@ class EffectAnnotation:
 
     alleles : chrom, pos (1-based) and pair, one row an allele
     scores : (n_alleles, n_tracks) float32, nan where there is none
+    by : ``position`` takes the mean over all alleles that were scored at the position, whatever they are, as AMBER did
     """
 
     path: Path
     names: tuple[str, ...]
     alleles: pd.DataFrame
     scores: NDArray[np.float32]
+    by: Match = "alleles"
 
     def values(self, variants: PanelVariants, rows: slice, chromosome: str) -> NDArray[np.float64]:
         contig = str(variants.contig[0])
@@ -310,7 +315,7 @@ class EffectAnnotation:
         keys, group_of = np.unique(self._keys(chosen), return_inverse=True)
         means = _means_of_groups(self.scores[chosen], group_of, len(keys))
         wanted = [
-            f"{position + 1}:{_pair(first, second)}"
+            self._key(position + 1, _pair(first, second))
             for position, first, second in zip(
                 variants.position.tolist(), variants.first_allele, variants.second_allele, strict=True
             )
@@ -322,7 +327,26 @@ class EffectAnnotation:
 
     def _keys(self, rows: NDArray[np.int64]) -> NDArray:
         part = self.alleles.iloc[rows]
-        return np.array([f"{p}:{pair}" for p, pair in zip(part["pos"], part["pair"], strict=True)], dtype=object)
+        return np.array([self._key(p, pair) for p, pair in zip(part["pos"], part["pair"], strict=True)], dtype=object)
+
+    def _key(self, position: int, pair: str) -> str:
+        return str(position) if self.by == "position" else f"{position}:{pair}"
+
+
+def effects_of_alleles(
+    path: Path, tracks: Sequence[str], alleles: pd.DataFrame, scores: NDArray[np.float32], by: Match = "alleles"
+) -> EffectAnnotation:
+    """Effects that are in memory.
+
+    Parameters
+    ----------
+    path : what errors call them
+    alleles : chrom, pos (1-based), ref and alt, one row an allele
+    scores : (n_alleles, n_tracks), of which the absolute value is taken; nan where there is none
+    """
+    pairs = [_pair(ref, alt) for ref, alt in zip(alleles["ref"], alleles["alt"], strict=True)]
+    table = pd.DataFrame({"chrom": alleles["chrom"].to_numpy(), "pos": alleles["pos"].to_numpy(), "pair": pairs})
+    return EffectAnnotation(path, tuple(tracks), table, np.abs(scores), by)
 
 
 def _pair(first: str, second: str) -> str:
@@ -352,7 +376,7 @@ def read_effects(name: Path, paths: Sequence[Path], score: Score, tracks: Sequen
     FileFormatError
         If a column is absent, a score is no number, or a track is not in the file.
     """
-    column = _COLUMN_OF_SCORE[score]
+    column = COLUMN_OF_SCORE[score]
     row_of: dict[tuple[int, int, int], int] = {}
     column_of: dict[str, int] = {track: number for number, track in enumerate(tracks)}
     alleles: list[tuple[str, int, str]] = []
