@@ -1,6 +1,6 @@
 """Differentiable search (GDAS) against one-shot, where the stand-alone score of every architecture is known.
 
-    python benchmarks/differentiable.py [--seeds 7] [--epochs 9] [--out runs/differentiable]
+    python benchmarks/differentiable.py [--seeds 5] [--epochs 9] [--out runs/differentiable]
 
 The space, the store and the splits are those of the bundled table (`benchmarks/tabular.py`): 343 architectures, each
 trained alone three times. Every search has the same training windows, forward and back; what it chooses is looked up.
@@ -350,7 +350,7 @@ def without_sharing(table: Table, windows: int, per_training: int) -> tuple[int,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=7, help="searches of every kind")
+    parser.add_argument("--seeds", type=int, default=5, help="searches of every kind")
     parser.add_argument("--epochs", type=float, default=9, help="of one-shot's supernet, seven paths each")
     parser.add_argument("--arms", default=",".join(ARMS), help="some of them, by commas")
     parser.add_argument("--out", type=Path, default=Path("runs/differentiable"), help="folder of the searches")
