@@ -89,7 +89,7 @@ def kind_of(space: SearchSpace) -> str:
 class Begun:
     """What a comparison began with and keeps wherever it is continued.
 
-    finalist_seconds : by kind of space, device seconds of a short training and its score, the mean of a few sampled
+    finalist_seconds : by kind of space, device seconds of a short training and its score, the median of a few sampled
         architectures
     scoring_seconds : likewise, of the score of one that is trained already
     rescoring_seconds : by method with shared weights, device seconds of one rating of those that choose its finalists
