@@ -96,7 +96,9 @@ class Run:
     def n_tracks(self) -> int | None:
         """Tracks; None where a table's header tells them."""
         source = self.data.source
-        return (len(source.tracks) if isinstance(source, GenomeSource) else len(source.labels)) or None
+        if isinstance(source, GenomeSource):
+            return len(source.tracks)
+        return len(source.labels) + (source.sites is not None) or None
 
     @property
     def length(self) -> int | None:
@@ -369,9 +371,12 @@ def _data(document: Document, keys: Any) -> DataConfig:
 def _data_faults(document: Document, keys: Any) -> Iterable[Fault]:
     if keys.table is not None:
         for name in ("genome", "tracks", "aliases", "split"):
-            if document.get("data", name) is not None:
+            divided = name == "split" and keys.table.contig is not None
+            if document.get("data", name) is not None and not divided:
+                hint = ", or name the column with the contigs (data.table.contig)" if name == "split" else ""
                 yield Fault(
-                    ("data", name), "stands beside `table`, which is a data set of its own. Remove one of the two."
+                    ("data", name),
+                    f"stands beside `table`, which is a data set of its own. Remove one of the two{hint}.",
                 )
         return
     if keys.genome is None:
@@ -402,6 +407,8 @@ def _data_keys(data: DataConfig) -> dict[str, Any]:
         keys["split"] = plain_data(data.split)
     else:
         keys["table"] = _stated(plain_data(source))
+        if source.contig is not None:
+            keys["split"] = plain_data(data.split)
     return {**keys, "windows": plain_data(data.windows), "on_leak": data.on_leak, "alphabet": data.alphabet}
 
 

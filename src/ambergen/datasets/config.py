@@ -39,7 +39,7 @@ class SplitConfig:
     """Which contigs belong to which split; all others train.
 
     A name may carry a region, ``chr7:30508750-35296850`` (0-based, half-open): only the windows whose bins begin in it
-    belong to the split. Empty for tables.
+    belong to the split. Of a table, whole contigs where a column names that of each row; else empty.
     """
 
     test: tuple[str, ...] = ()
@@ -79,8 +79,14 @@ class TableSource:
     Attributes
     ----------
     sequence : name of the column with the sequence
-    labels : names of the label columns; empty for every column that holds nothing but 0, 1 and empty cells
+    labels : names of the label columns; empty for every column that holds nothing but 0, 1 and empty cells, and for
+        none where there are `sites`
     split_column : name of the column that holds train, search, selection (or valid, validation, val, dev) or test
+    contig : name of the column that holds the contig of each row, by which `DataConfig.split` divides them
+    rows : ``column=value``: only the rows with this value are taken
+    sites : name of a track that all rows are positive for, as those of a table of bound sites; the first track
+    shuffles : random sequences with the dinucleotides of a row that are added for each row, negative for all tracks,
+        in the split of their row
     """
 
     train: Path
@@ -90,6 +96,10 @@ class TableSource:
     sequence: str = "sequence"
     labels: tuple[str, ...] = ()
     split_column: str | None = None
+    contig: str | None = None
+    rows: str | None = None
+    sites: str | None = None
+    shuffles: int = 0
 
 
 @dataclass(frozen=True)
