@@ -7,7 +7,7 @@ import pytest
 
 from ambergen.budgets import Budget
 from ambergen.config import load_run, track_name
-from ambergen.datasets.config import GenomeSource, SplitConfig, TableSource
+from ambergen.datasets.config import CountConfig, CountSource, GenomeSource, SplitConfig, TableSource
 from ambergen.datasets.demo import demo_paths
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SupernetConfig
@@ -80,6 +80,18 @@ def test_load__tracks_may_be_listed_as_paths_or_with_names(tmp_path: Path) -> No
         ("down", None, 2.0),
     ]
     assert source.tracks[2].bigwig == tmp_path / "down.bw"
+
+
+def test_load__counts_are_read_beside_the_tracks(tmp_path: Path) -> None:
+    counts = "  counts: {tracks: [{name: chip, plus: p.bw, minus: m.bw}, {name: atac, bigwig: a.bw}], width: 900}\n"
+    run = load_run(write(tmp_path, GENOME.replace("  tracks:", counts + "  tracks:")))
+    assert isinstance(run.data.source, GenomeSource)
+    chip = CountSource("chip", plus=tmp_path / "p.bw", minus=tmp_path / "m.bw")
+    assert run.data.source.counts == CountConfig((chip, CountSource("atac", tmp_path / "a.bw")), 900)
+    (tmp_path / "again.yaml").write_text(run.to_yaml())
+    assert load_run(tmp_path / "again.yaml") == run
+    wrong = GENOME.replace("  tracks:", counts.replace("minus", "minos") + "  tracks:")
+    assert "data.counts.tracks[0].minos: 'minos' is unknown. Did you mean 'minus'?" in refused(tmp_path, wrong)
 
 
 @pytest.mark.parametrize(
@@ -203,11 +215,6 @@ def test_load__refuses_a_method_that_needs_layers_in_a_space_without(tmp_path: P
     assert f"--set search.method={method}: {method} needs layers, and the space is hierarchical. Set" in message
 
 
-def test_load__a_default_method_is_refused_where_its_space_is_named(tmp_path: Path) -> None:
-    message = refused(tmp_path, GENOME + "space: {preset: hierarchical}\n")
-    assert "search.method: enas needs layers" in message
-
-
 def test_load__refuses_a_method_that_is_not_there(tmp_path: Path) -> None:
     message = refused(tmp_path, GENOME, "search.method=annealing")
     assert "--set search.method=annealing: found 'annealing'; expected 'enas', 'nas', 'hierarchical'" in message
@@ -281,7 +288,11 @@ def test_load__names_the_variable_that_is_not_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [GENOME + "space: {width: 24}\nexecute: {ray: {}}\nsearch: {budget: 20 epochs}\n", TABLE + "out: ~/x\n"]
+    "text",
+    [
+        GENOME + "space: {width: 24}\nexecute: {ray: {}}\nsearch: {method: enas, budget: 20 epochs}\n",
+        TABLE + "out: ~/x\n",
+    ],
 )
 def test_run__reads_back_what_it_wrote(tmp_path: Path, text: str) -> None:
     run = load_run(write(tmp_path, text))

@@ -45,7 +45,7 @@ def build(run: str | Path | DataConfig, out: str | Path | None = None, progress:
 def search(
     space: SearchSpace,
     store: Store,
-    method: str = "enas",
+    method: str = "evolution",
     budget: str = "30min",
     seed: int = 0,
     out: str | Path = "runs/search",
@@ -60,7 +60,7 @@ def search(
 
     Parameters
     ----------
-    method : enas, oneshot, nas, evolution, hierarchical or random
+    method : evolution, nas, hierarchical, enas, oneshot or random
     budget : ``30min``, ``20 epochs``, ``500 steps`` or ``40 trials``
     out : run directory
     config : all settings; `method`, `budget`, `seed` and `settings` are put into it

@@ -22,6 +22,7 @@ data:
   split: {test: test, selection: selection, search: search}
 space: {layers: 3, operations: [conv8, max_pool4, identity], width: 8, reduce: 0, head: gap, hidden: 16}
 search:
+  method: enas
   budget: 6 steps
   updates: 1
   finalists: 2

@@ -131,7 +131,7 @@ class SearchConfig:
     prescreen : of candidates that are trained alone
     """
 
-    method: Method = "enas"
+    method: Method = "evolution"
     budget: Budget = field(default_factory=lambda: Budget.parse("30min"))
     objective: Objective = "auroc"
     seed: int = 0
