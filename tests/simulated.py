@@ -74,7 +74,7 @@ def search_config(method: str = "enas", budget: str = "12 steps", **changes: Any
     """A search of three rounds that takes about a second; float32, so that two of them are the same."""
     shared = TrainConfig(batch=64, optimizer="adam", schedule="constant", learning_rate=5e-3, precision="float32")
     config = SearchConfig(
-        method="enas",  # knows budgets of every kind
+        method="enas",
         budget=Budget.parse(budget),
         updates=2,
         finalists=2,

@@ -139,7 +139,9 @@ def test_search__gives_a_winner_its_trials_and_its_cost(searched: SearchedRun) -
 
 def test_search__the_same_call_reads_a_finished_one(searched: SearchedRun, small_store: Store) -> None:
     before = {p: p.stat().st_mtime_ns for p in searched.out.rglob("*.*")}
-    again = ag.search(SPACE, small_store, method="enas", budget="6 steps", out=str(searched.out), config=search_config())
+    again = ag.search(
+        SPACE, small_store, method="enas", budget="6 steps", out=str(searched.out), config=search_config()
+    )
     assert (again.architecture, again.trials, again.cost) == (searched.architecture, searched.trials, searched.cost)
     assert {p: p.stat().st_mtime_ns for p in searched.out.rglob("*.*")} == before | {
         p: p.stat().st_mtime_ns for p in [searched.out / ".lock"]
@@ -147,7 +149,16 @@ def test_search__the_same_call_reads_a_finished_one(searched: SearchedRun, small
 
 
 def test_search__settings_can_be_given_one_by_one(small_store: Store, tmp_path: Path) -> None:
-    run = ag.search(SPACE, small_store, method="enas", budget="3 steps", out=tmp_path, config=search_config(), updates=1, finalists=1)
+    run = ag.search(
+        SPACE,
+        small_store,
+        method="enas",
+        budget="3 steps",
+        out=tmp_path,
+        config=search_config(),
+        updates=1,
+        finalists=1,
+    )
     assert (len(run.trials), len(run.finalists)) == (3, 1)
 
 
@@ -190,7 +201,9 @@ def test_search__has_the_engines_of_a_run_file(
         return InlineExecutor()
 
     monkeypatch.setattr(api, "open_executor", opened)
-    run = ag.search(SPACE, small_store, method="enas", budget="3 steps", out=tmp_path, config=search_config(finalists=1), **given)
+    run = ag.search(
+        SPACE, small_store, method="enas", budget="3 steps", out=tmp_path, config=search_config(finalists=1), **given
+    )
     run.train(seeds=1, config=TRAIN)
     assert asked == [execute, execute]
 
