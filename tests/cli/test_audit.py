@@ -36,3 +36,10 @@ def test_search_audit__of_two_is_refused_before_the_search(
     assert command("search", project / "run.yaml", "--audit", 2) == 2
     assert "audit: 2 architectures; expected at least 3" in capsys.readouterr().err
     assert not (project / "out" / "events.jsonl").exists()
+
+
+def test_search_audit_seeds__need_an_audit(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("search", project / "run.yaml", "--audit-seeds", 2) == 2
+    assert "give --audit N as well" in capsys.readouterr().err
+    assert command("search", project / "run.yaml", "--audit", 5, "--audit-seeds", 0) == 2
+    assert "audit: 0 trainings of each architecture; expected at least 1" in capsys.readouterr().err

@@ -11,9 +11,11 @@ from scipy import stats
 
 from ambergen.errors import InputError
 from ambergen.metrics.rank_agreement import (
+    Reliability,
     agreement,
     kendall_tau,
     partial_kendall_tau,
+    reliability,
     spearman,
     top_k_precision,
     top_k_regret,
@@ -234,3 +236,28 @@ def test_agreement__says_what_is_wrong() -> None:
         top_k_precision([1, 2], [1, 2], 3)
     with pytest.raises(InputError, match=r"k is 0; expected at least 1"):
         agreement([1, 2], [1, 2], None, 0, generator(0))
+
+
+# ---- how well a truth agrees with itself
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_reliability__ceiling_is_what_the_worth_itself_has(k: int) -> None:
+    rng = np.random.default_rng(k)
+    worth = rng.standard_normal(1500)
+    measured = worth[:, None] + 0.8 * rng.standard_normal((1500, k))
+    found = reliability(measured)
+    pairs = [stats.kendalltau(measured[:, i], measured[:, j]).statistic for i in range(k) for j in range(i)]
+    assert found.tau == pytest.approx(np.mean(pairs))
+    assert found.ceiling == pytest.approx(stats.kendalltau(worth, measured.mean(axis=1)).statistic, abs=0.02)
+
+
+def test_reliability__without_noise_or_without_agreement() -> None:
+    values = np.arange(6.0)
+    assert reliability(np.stack([values, values, [np.nan, *values[1:]]], axis=1)) == Reliability(1.0, 1.0)
+    opposed = reliability(np.stack([values, -values], axis=1))
+    assert opposed.tau == -1
+    assert np.isnan(opposed.ceiling)
+    assert np.isnan(reliability(values[:2, None].repeat(2, axis=1)).tau)
+    with pytest.raises(InputError, match=r"shape \(6, 1\); expected \(n, k\) with at least two"):
+        reliability(values[:, None])

@@ -133,10 +133,7 @@ def test_audit__holds_the_scores_of_the_search_against_training_alone(
     assert list(frame["id"]) == [a.id for a in drawn]
     assert [SPACE.read(text) for text in frame["architecture"]] == drawn
     assert list(frame["parameters"]) == [size(a) for a in drawn]
-    with InlineExecutor() as executor:
-        alone = StandAlone(SPACE, small_store, config().short_training, "auroc", 0, "float32", executor, "selection")
-        truth = [r.score for r in alone.completed(drawn[:2], TASK)]
-    assert list(frame["stand_alone"][:2]) == truth
+    assert list(frame["stand_alone"][:2]) == stand_alone_scores(small_store, drawn[:2], seed=0)
     shared = SharedWeights(SPACE, DeviceStore(small_store), config().supernet, "auroc", 0, torch.float32)
     state = load_checkpoint(out / "checkpoints" / "search0.pt")
     assert state is not None
@@ -164,6 +161,33 @@ def test_audit__holds_the_scores_of_the_search_against_training_alone(
     n_train, n_selection = (len(small_store.indices(split)) for split in ("train", "selection"))
     assert record["cost"]["windows"] == N * (n_train + n_selection)
     assert json.loads((out / "audit.json").read_text()) == record
+
+
+def test_audit__of_several_trainings_takes_their_mean_and_keeps_what_one_had(
+    small_store: Store, searched: Callable[[str, Path], Path], tmp_path: Path
+) -> None:
+    out = searched("enas", tmp_path)
+    once, first = run(small_store, out), pd.read_parquet(out / "audit.parquet")
+    assert once["reliability"] is None
+    executor = Counting(unlucky={1})
+    assert len(run(small_store, out, executor, seeds=2)["failed"]) == 1
+    assert executor.done == N  # the second seed alone
+    record = run(small_store, out, seeds=2)
+    frame = pd.read_parquet(out / "audit.parquet")
+    np.testing.assert_array_equal(frame["stand_alone_seed0"], first["stand_alone"])
+    trained = stand_alone_scores(small_store, [SPACE.read(text) for text in frame["architecture"][:2]], seed=1)
+    assert list(frame["stand_alone_seed1"][:2]) == trained
+    np.testing.assert_allclose(frame["stand_alone"], frame[["stand_alone_seed0", "stand_alone_seed1"]].mean(axis=1))
+    tau = kendall_tau(frame["stand_alone_seed0"], frame["stand_alone_seed1"])
+    assert record["reliability"]["tau"] == pytest.approx(tau)
+    assert (record["seeds"], record["failed"]) == (2, [])
+    assert record["cost"]["windows"] == 2 * once["cost"]["windows"]
+
+
+def stand_alone_scores(store: Store, architectures: list[Architecture], seed: int) -> list[float | None]:
+    with InlineExecutor() as executor:
+        alone = StandAlone(SPACE, store, config().short_training, "auroc", seed, "float32", executor, "selection")
+        return [r.score for r in alone.completed(architectures, TASK)]
 
 
 def test_audit__never_reads_the_test_split(
@@ -284,7 +308,10 @@ def test_audit__refuses_other_settings_of_the_same_truth(
         audit(SPACE, small_store, longer, out, executor, HOW)
 
 
-@pytest.mark.parametrize(("changes", "message"), [({"n": 2}, "2 architectures"), ({"top": 0.0}, r"top is 0\.0")])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"n": 2}, "2 architectures"), ({"seeds": 0}, "0 trainings"), ({"top": 0.0}, r"top is 0\.0")],
+)
 def test_audit_config__says_what_is_wrong(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         replace(HOW, **changes)
@@ -338,3 +365,15 @@ def test_sentences__do_not_claim_what_the_interval_does_not() -> None:
 
 def test_sentences__of_scores_that_are_all_the_same() -> None:
     assert "there is no order to compare" in told(interval(None), interval(None))
+
+
+def test_sentences__say_how_well_trainings_agree_among_themselves() -> None:
+    one = {"n": 40, "k": 8, "precision": interval(0.625), "regret": interval(0.004), "score": SHARED}
+    record = {"agreements": [{**one, "tau": interval(0.3, 0.1, 0.5), "partial_tau": interval(None)}], "level": 0.95}
+    record |= {"failed": [], "n": 40, "seeds": 2}
+    told = sentences({**record, "reliability": {"tau": 0.4, "ceiling": 0.66}})[1]
+    assert told == (
+        "Trainings of the same networks with two seeds have tau 0.40 between them, so a score that knew what every "
+        "network is worth would come to about 0.66 against the mean of 2 trainings."
+    )
+    assert "nothing can be held against them" in sentences({**record, "reliability": {"tau": -0.1, "ceiling": None}})[1]

@@ -22,8 +22,24 @@ Audit = Annotated[
     ),
 ]
 
+AuditSeeds = Annotated[
+    int | None,
+    typer.Option(
+        "--audit-seeds",
+        metavar="K",
+        help="Train each of them K times; two or more tell how far the trainings agree among themselves.",
+        show_default="1",
+    ),
+]
 
-def search(run_file: RunFile, overrides: Overrides = None, audit: Audit = None, as_json: AsJson = False) -> None:
+
+def search(
+    run_file: RunFile,
+    overrides: Overrides = None,
+    audit: Audit = None,
+    audit_seeds: AuditSeeds = None,
+    as_json: AsJson = False,
+) -> None:
     """Search the space for good architectures; the store is built first where it is missing.
 
     A budget is a time (90s, 30min, 2h) or a count (20 epochs, 500 steps, 40
@@ -34,21 +50,27 @@ def search(run_file: RunFile, overrides: Overrides = None, audit: Audit = None, 
     With --audit N the search is put to the test: N architectures of all sizes
     are trained alone, as finalists are, and measured on the selection split.
     Kendall's tau says how well shared weights, and scores of untrained networks,
-    rank them. An interrupted audit is continued by the same command.
+    rank them. An interrupted audit is continued by the same command, and one with
+    more architectures or --audit-seeds keeps what was trained.
 
     Examples:
 
       ambergen search study/run.yaml
       ambergen search study/run.yaml --set search.method=nas
-      ambergen search study/run.yaml --audit 50
+      ambergen search study/run.yaml --audit 50 --audit-seeds 2
     """
     from ambergen.cli.chain import do
     from ambergen.cli.tables import score, table
+    from ambergen.errors import ConfigError
     from ambergen.report.evidence import read_evidence
     from ambergen.runs.audit import AuditConfig
     from ambergen.runs.config import SHARED
 
-    how = None if audit is None else AuditConfig(audit)  # refuses an impossible number before the work
+    if audit is None and audit_seeds is not None:
+        raise ConfigError("--audit-seeds trains architectures of an audit, and there is none; give --audit N as well.")
+    how = (
+        None if audit is None else AuditConfig(audit, 1 if audit_seeds is None else audit_seeds)
+    )  # refuses what is impossible before the work
     run = do(run_file, overrides, ("search",))
     records = [
         {
@@ -104,5 +126,8 @@ def audit_text(record: dict[str, Any]) -> str:
         )
         for found in record["agreements"]
     ]
-    heading = f"Audit: {record['n']} architectures trained alone, {record['objective']} on the {record['split']} split"
+    times = "" if record["seeds"] == 1 else f", {record['seeds']} times each"
+    heading = (
+        f"Audit: {record['n']} architectures trained alone{times}, {record['objective']} on the {record['split']} split"
+    )
     return "\n\n".join([heading, table(header, rows), *record["sentences"]])

@@ -53,6 +53,51 @@ class Agreement:
     regret: Interval
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """How well a truth that is measured several times agrees with itself.
+
+    tau : mean Kendall's tau-b of two measurements, over all pairs; nan where one is constant
+    ceiling : tau-b that a score without any error would have with the mean of the measurements; nan where they do not
+        agree
+    """
+
+    tau: float
+    ceiling: float
+
+
+def reliability(measured: ArrayLike) -> Reliability:
+    """What noise in the truth leaves to be agreed with.
+
+    Parameters
+    ----------
+    measured : (n, k), k >= 2 measurements of n architectures; rows with a nan are left out
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two measurements.
+
+    Notes
+    -----
+    Worth and noise are taken as normal. The correlation of two measurements is then r = sin(pi tau / 2) (Greiner 1909),
+    that of the worth with the mean of k is sqrt(k r / (1 + (k - 1) r)) (Spearman 1910, Brown 1910), and its tau is
+    2 / pi times the arc sine of that.
+    """
+    values = np.asarray(measured, np.float64)
+    if values.ndim != 2 or values.shape[1] < 2:
+        raise InputError(f"rank agreement: shape {values.shape}; expected (n, k) with at least two measurements.")
+    values = values[~np.isnan(values).any(axis=1)]
+    if len(values) < LEAST:
+        return Reliability(np.nan, np.nan)
+    k = values.shape[1]
+    tau = float(np.mean([kendall_tau(values[:, i], values[:, j]) for i in range(k) for j in range(i)]))
+    if not tau > 0:
+        return Reliability(tau, np.nan)
+    r = np.sin(np.pi / 2 * tau)
+    return Reliability(tau, float(2 / np.pi * np.arcsin(np.sqrt(k * r / (1 + (k - 1) * r)))))
+
+
 def kendall_tau(a: ArrayLike, b: ArrayLike) -> float:
     """Kendall's tau-b of two vectors (n,) without nan; nan where one of them is constant.
 

@@ -495,6 +495,7 @@ def _audit(evidence: Evidence) -> dict[str, Any] | None:
     )
     return {
         "n": record["n"],
+        "seeds": record.get("seeds", 1),
         "k": record["agreements"][0]["k"],
         "epochs": record["epochs"],
         "split": record["split"],

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ambergen import seeds
 from ambergen.atomic import write_json
@@ -27,9 +28,9 @@ from ambergen.errors import ConfigError, RunError
 from ambergen.evaluators.base import check_measurable
 from ambergen.evaluators.zero_cost import ZERO_COST, zero_cost_table
 from ambergen.executors.base import Executor
-from ambergen.metrics.rank_agreement import LEAST, Agreement, agreement
+from ambergen.metrics.rank_agreement import LEAST, Agreement, Reliability, agreement, reliability
 from ambergen.models.summary import child_parameters
-from ambergen.progress import SILENT, Progress
+from ambergen.progress import SILENT, Progress, Task
 from ambergen.runs.config import SearchConfig
 from ambergen.runs.course import Setting
 from ambergen.runs.events import EventLog
@@ -55,6 +56,7 @@ class AuditConfig:
     """How an audit is made.
 
     n : architectures. Under chance tau has a standard error of 0.13 with 30, 0.10 with 50 and 0.07 with 100
+    seeds : trainings of each architecture. The truth is their mean, and two or more tell how far one can be trusted
     top : share of them that counts as the best
     zero_cost : scores of untrained networks that are audited as well
     rows : windows of the training split that these look at
@@ -63,6 +65,7 @@ class AuditConfig:
     """
 
     n: int = 50
+    seeds: int = 1
     top: float = 0.2
     zero_cost: tuple[str, ...] = ZERO_COST
     rows: int = 128
@@ -73,6 +76,8 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if self.n < LEAST:
             raise ConfigError(f"audit: {self.n} architectures; expected at least {LEAST}, and 50 to tell anything.")
+        if self.seeds < 1:
+            raise ConfigError(f"audit: {self.seeds} trainings of each architecture; expected at least 1.")
         if not 0 < self.top <= 1:
             raise ConfigError(f"audit: top is {self.top}; expected a share above 0, at most 1.")
 
@@ -151,23 +156,25 @@ def audit(
     _refuse_others(log, {"event": "audit_started", "search": number, **truth})
     size = store.n_tracks, store.length, store.alphabet.n_symbols
     drawn = stratified(setting.space, how.n, setting.seed, lambda c: child_parameters(setting.space, c, *size))
-    trained = _train(setting, log, drawn, progress)
+    trained = _train(setting, log, drawn, how.seeds, progress)
+    reached = np.array([[e["score"] for e in trained[c.id]] for c in drawn], np.float64)  # (n, seeds); nan if it failed
     frame = pd.DataFrame(
         {
             "id": [c.id for c in drawn],
             "architecture": [c.to_json() for c in drawn],
             "parameters": [child_parameters(setting.space, c, *size) for c in drawn],
-            "stand_alone": [trained[c.id]["score"] for c in drawn],
-            "reason": [trained[c.id]["reason"] for c in drawn],
+            "stand_alone": reached.mean(axis=1),
+            "reason": [next((e["reason"] for e in trained[c.id] if e["reason"]), None) for c in drawn],
+            **{f"stand_alone_seed{k}": reached[:, k] for k in range(how.seeds) if how.seeds > 1},
         }
-    ).astype({"stand_alone": np.float64})
+    )
     frame[SHARED] = _shared_scores(setting, checkpoint, drawn, progress)
     with progress.task("audit: zero-cost scores", total=how.n) as task:
         table = zero_cost_table(setting.space, drawn, store, how.zero_cost, setting.seed, how.rows, task)
     for name, values in table.items():
         if name not in frame:  # parameters are there, as whole numbers
             frame[name] = values
-    record = _record(setting, how, frame, inputs, [trained[c.id] for c in drawn])
+    record = _record(setting, how, frame, reached, inputs, [event for c in drawn for event in trained[c.id]])
     _write_table(out / TABLE, frame)
     write_json(out / SUMMARY, record)
     return record
@@ -237,40 +244,58 @@ def _refuse_others(log: EventLog, event: Record) -> None:
 # ---- what is measured
 
 
-def _train(setting: Setting, log: EventLog, drawn: Sequence[Candidate], progress: Progress) -> dict[str, Record]:
-    """By id: score, reason and cost of each training; what succeeded is in the log as soon as it ends."""
-    folder = setting.checkpoints / f"audit{setting.number}"
-    alone = stand_alone(setting, "selection", folder)
-    done = {event["id"]: event for event in log.find(event="audited", search=setting.number)}
-    with progress.task("audit: training alone", total=len(drawn)) as task:
-        task.advance(sum(c.id in done for c in drawn))
-        jobs = {alone.submit(c): c for c in drawn if c.id not in done}
-        for job in setting.executor.as_completed(jobs):
-            rating = alone.rating(jobs[job], job.result())
-            if rating.score is None:
-                alone.forget(jobs[job])
-            event = {
-                "event": "audited",
-                "search": setting.number,
-                "id": rating.architecture.id,
-                "architecture": rating.architecture.to_dict(),
-                "score": rating.score,
-                "reason": rating.reason,
-                "split": "selection",
-                "cost": rating.cost.to_dict(),
-            }
-            # One that failed is tried again by the next call.
-            done[rating.architecture.id] = event if rating.score is None else log.append(event)
-            task.advance()
-    shutil.rmtree(folder, ignore_errors=True)
-    scored = sum(done[c.id]["score"] is not None for c in drawn)
+def _train(
+    setting: Setting, log: EventLog, drawn: Sequence[Candidate], n_seeds: int, progress: Progress
+) -> dict[str, list[Record]]:
+    """By id: score, reason and cost of the training with each seed; what succeeded is in the log as soon as it ends."""
+    done = {(event["id"], event.get("training_seed", setting.seed)): event for event in log.find(event="audited", search=setting.number)}
+    training_seeds = range(setting.seed, setting.seed + n_seeds)
+    with progress.task("audit: training alone", total=len(drawn) * n_seeds) as task:
+        task.advance(sum((c.id, seed) in done for c in drawn for seed in training_seeds))
+        for seed in training_seeds:
+            _train_once(setting, log, [c for c in drawn if (c.id, seed) not in done], seed, done, task)
+    trained = {c.id: [done[c.id, seed] for seed in training_seeds] for c in drawn}
+    scored = sum(all(event["score"] is not None for event in events) for events in trained.values())
     if scored < LEAST:
-        reasons = sorted({str(done[c.id]["reason"]) for c in drawn if done[c.id]["score"] is None})
+        reasons = sorted({str(e["reason"]) for events in trained.values() for e in events if e["score"] is None})
         raise RunError(
             f"audit: only {scored} of {len(drawn)} architectures could be trained ({'; '.join(reasons[:3])}). Mend the "
             "cause and give the same command again: those that were trained are kept."
         )
-    return done
+    return trained
+
+
+def _train_once(
+    setting: Setting,
+    log: EventLog,
+    candidates: Sequence[Candidate],
+    seed: int,
+    done: dict[tuple[str, int], Record],
+    task: Task,
+) -> None:
+    """Train with one seed, and put what comes of it into `done`."""
+    folder = setting.checkpoints / f"audit{setting.number}"
+    alone = stand_alone(setting, "selection", folder, seed)
+    jobs = {alone.submit(c): c for c in candidates}
+    for job in setting.executor.as_completed(jobs):
+        rating = alone.rating(jobs[job], job.result())
+        if rating.score is None:
+            alone.forget(jobs[job])
+        event = {
+            "event": "audited",
+            "search": setting.number,
+            "training_seed": seed,
+            "id": rating.architecture.id,
+            "architecture": rating.architecture.to_dict(),
+            "score": rating.score,
+            "reason": rating.reason,
+            "split": "selection",
+            "cost": rating.cost.to_dict(),
+        }
+        # One that failed is tried again by the next call.
+        done[rating.architecture.id, seed] = event if rating.score is None else log.append(event)
+        task.advance()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _shared_scores(setting: Setting, checkpoint: Record, drawn: Sequence[Any], progress: Progress) -> list[float]:
@@ -288,7 +313,12 @@ def _shared_scores(setting: Setting, checkpoint: Record, drawn: Sequence[Any], p
 
 
 def _record(
-    setting: Setting, how: AuditConfig, frame: pd.DataFrame, inputs: Record, trained: Sequence[Record]
+    setting: Setting,
+    how: AuditConfig,
+    frame: pd.DataFrame,
+    reached: NDArray[np.float64],
+    inputs: Record,
+    trained: Sequence[Record],
 ) -> Record:
     k = max(1, round(how.top * how.n))
     log_parameters = np.log(frame["parameters"].to_numpy(np.float64))
@@ -308,6 +338,8 @@ def _record(
         "search": setting.number,
         "method": setting.config.method,
         "n": how.n,
+        "seeds": how.seeds,
+        "reliability": _plain(reliability(reached)) if how.seeds > 1 else None,
         "objective": setting.config.objective,
         "split": "selection",
         "epochs": setting.config.short_training.train.epochs,
@@ -322,7 +354,7 @@ def _record(
     return {**record, "sentences": sentences(record)}
 
 
-def _plain(found: Agreement) -> Record:
+def _plain(found: Agreement | Reliability) -> Record:
     """As JSON can hold it: nan becomes null."""
 
     def number(value: Any) -> Any:
@@ -341,7 +373,7 @@ def sentences(record: Record) -> list[str]:
     if shared is None:
         told.append("This search trains every candidate alone: it has no shared weights to be audited.")
     else:
-        told += [_ranking(shared, level), _best(shared)]
+        told += [_ranking(shared, level), *_ceiling(record), _best(shared)]
         told += _at_equal_size(shared, size)
     free = [a for a in record["agreements"] if a["score"] != SHARED and a["tau"]["estimate"] is not None]
     if free:
@@ -376,6 +408,19 @@ def _ranking(shared: Record, level: str) -> str:
         f"{(1 + tau) / 2:.0%} of cases, {verdict}: Kendall's tau-b is {_interval_text(shared['tau'], level)}, over "
         f"{shared['n']} networks of all sizes."
     )
+
+
+def _ceiling(record: Record) -> list[str]:
+    found = record.get("reliability")
+    if found is None or found["tau"] is None:
+        return []
+    words = f"Trainings of the same networks with two seeds have tau {found['tau']:.2f} between them"
+    if found["ceiling"] is None:
+        return [f"{words}: they do not agree about what is better, so nothing can be held against them."]
+    return [
+        f"{words}, so a score that knew what every network is worth would come to about {found['ceiling']:.2f} against "
+        f"the mean of {record['seeds']} trainings."
+    ]
 
 
 def _best(shared: Record) -> str:

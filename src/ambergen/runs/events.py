@@ -14,7 +14,7 @@ from typing import Any
 
 from ambergen.errors import StoreError
 
-_KEYS = {"step": ("step",), "trial": ("trial", "rung"), "finalist": ("id",), "audited": ("id",)}
+_KEYS = {"step": ("step",), "trial": ("trial", "rung"), "finalist": ("id",), "audited": ("id", "training_seed")}
 """What tells an event from others of its kind in the same search."""
 
 

@@ -140,12 +140,13 @@ def shared_weights(setting: Setting) -> SharedWeights:
     )
 
 
-def stand_alone(setting: Setting, split: str, folder: Path | None = None) -> StandAlone:
+def stand_alone(setting: Setting, split: str, folder: Path | None = None, seed: int | None = None) -> StandAlone:
     """Short trainings that are scored on `split`; with rungs, as long as the highest of them.
 
     Parameters
     ----------
     folder : for the checkpoints of trainings; default: that of the search
+    seed : of trainings; default: that of the search
     """
     config = setting.config.short_training
     config = replace(config, train=replace(config.train, epochs=setting.config.rung_epochs[-1]))
@@ -154,7 +155,7 @@ def stand_alone(setting: Setting, split: str, folder: Path | None = None) -> Sta
         setting.store,
         config,
         setting.config.objective,
-        setting.seed,
+        setting.seed if seed is None else seed,
         setting.dtype,
         setting.executor,
         split,
