@@ -248,7 +248,10 @@ def _train(
     setting: Setting, log: EventLog, drawn: Sequence[Candidate], n_seeds: int, progress: Progress
 ) -> dict[str, list[Record]]:
     """By id: score, reason and cost of the training with each seed; what succeeded is in the log as soon as it ends."""
-    done = {(event["id"], event.get("training_seed", setting.seed)): event for event in log.find(event="audited", search=setting.number)}
+    done = {
+        (event["id"], event.get("training_seed", setting.seed)): event
+        for event in log.find(event="audited", search=setting.number)
+    }
     training_seeds = range(setting.seed, setting.seed + n_seeds)
     with progress.task("audit: training alone", total=len(drawn) * n_seeds) as task:
         task.advance(sum((c.id, seed) in done for c in drawn for seed in training_seeds))
