@@ -19,6 +19,7 @@ from ambergen import seeds
 from ambergen.config import Run
 from ambergen.datasets.building import build
 from ambergen.datasets.config import GenomeSource
+from ambergen.datasets.count_files import check_count_files, layout_of
 from ambergen.datasets.inputs import input_paths
 from ambergen.datasets.labels import Bins, labelled_bins
 from ambergen.datasets.splits import LEFT_OUT, SEARCH, SPLIT_NAMES, TEST, TRAIN, split_of_bins, split_regions
@@ -126,6 +127,7 @@ def _genome(run: Run, progress: Progress) -> Iterator[Finding]:
     assert isinstance(source, GenomeSource)
     check_tracks(source.tracks)
     reverse_partners(source.tracks)
+    layout = None if source.counts is None else layout_of(source.counts, windows)
     with progress.task("reading the genome"):
         lengths = contig_lengths(source.genome, by_name(run.data.alphabet))
     names = tuple(lengths)
@@ -141,6 +143,11 @@ def _genome(run: Run, progress: Progress) -> Iterator[Finding]:
     yield Finding(
         "fine", "splits", _listed({n: int(counts[c]) for c, n in enumerate(SPLIT_NAMES) if counts[c]}, "bins") + cut
     )
+    if source.counts is not None and layout is not None:
+        check_count_files(source.counts, contigs)
+        text = f"{_number(len(layout.tracks), 'track')} of reads, {_number(layout.n_columns, 'file')} on this genome"
+        most = 4e-9 * layout.n_columns * float(contigs.lengths.sum())
+        yield Finding("fine", "counts", f"{text}; at most {most:,.2f} GB in the store, where windows cover all of it")
     names_of_tracks = [track.name for track in source.tracks]
     positives, silent = np.zeros((len(SPLIT_NAMES), len(source.tracks)), np.int64), []
     n_problems = 0

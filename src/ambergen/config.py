@@ -16,7 +16,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field
 
-from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
+from ambergen.datasets.config import (
+    CountConfig,
+    DataConfig,
+    GenomeSource,
+    SplitConfig,
+    TableSource,
+    TrackSource,
+    WindowConfig,
+)
 from ambergen.datasets.splits import PRESETS as SPLITS
 from ambergen.errors import ConfigError
 from ambergen.executors.ray import RayConfig
@@ -200,6 +208,7 @@ class _DataKeys(Section):
     genome: Path | None = None
     tracks: list[model_of(TrackSource)] = []  # type: ignore[valid-type]
     aliases: Path | None = None
+    counts: model_of(CountConfig) | None = None  # type: ignore[valid-type]
     table: model_of(TableSource) | None = None  # type: ignore[valid-type]
     windows: model_of(WindowConfig) = Field(default_factory=model_of(WindowConfig))  # type: ignore[valid-type]
     split: model_of(SplitConfig) | None = None  # type: ignore[valid-type]
@@ -239,6 +248,7 @@ _PATHS: tuple[Key, ...] = (
     ("data", "table", "test"),
     ("data", "tracks"),
     ("search", "warm_start"),
+    ("compare", "motifs"),
     ("out",),
 )
 
@@ -259,6 +269,10 @@ def _resolve_paths(document: Document) -> None:
         else:
             _resolve(document, ("data", "tracks", n, "peaks"))
             _resolve(document, ("data", "tracks", n, "bigwig"))
+    counted = document.get("data", "counts", "tracks")
+    for n in range(len(counted) if isinstance(counted, list) else 0):
+        for strand in ("bigwig", "plus", "minus"):
+            _resolve(document, ("data", "counts", "tracks", n, strand))
 
 
 def _resolve(document: Document, key: Key) -> None:
@@ -354,9 +368,9 @@ def _data(document: Document, keys: Any) -> DataConfig:
         tracks = tuple(
             build(document, ("data", "tracks", n), TrackSource, dict(track)) for n, track in enumerate(keys.tracks)
         )
-        source = build(
-            document, ("data",), GenomeSource, {"genome": keys.genome, "tracks": tracks, "aliases": keys.aliases}
-        )
+        counts = keys.counts and build(document, ("data", "counts"), CountConfig, dict(keys.counts))
+        genome = {"genome": keys.genome, "tracks": tracks, "aliases": keys.aliases, "counts": counts}
+        source = build(document, ("data",), GenomeSource, genome)
     split = dict(keys.split) if keys.split is not None else {"test": (), "selection": ()}
     values = {
         "source": source,
@@ -370,7 +384,7 @@ def _data(document: Document, keys: Any) -> DataConfig:
 
 def _data_faults(document: Document, keys: Any) -> Iterable[Fault]:
     if keys.table is not None:
-        for name in ("genome", "tracks", "aliases", "split"):
+        for name in ("genome", "tracks", "aliases", "counts", "split"):
             divided = name == "split" and keys.table.contig is not None
             if document.get("data", name) is not None and not divided:
                 hint = ", or name the column with the contigs (data.table.contig)" if name == "split" else ""
@@ -404,6 +418,9 @@ def _data_keys(data: DataConfig) -> dict[str, Any]:
         keys["tracks"] = [_stated(plain_data(track)) for track in source.tracks]
         if source.aliases is not None:
             keys["aliases"] = str(source.aliases)
+        if source.counts is not None:
+            counts = plain_data(source.counts)
+            keys["counts"] = _stated(counts | {"tracks": [_stated(track) for track in counts["tracks"]]})
         keys["split"] = plain_data(data.split)
     else:
         keys["table"] = _stated(plain_data(source))

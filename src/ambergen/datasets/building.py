@@ -75,6 +75,7 @@ def _manifest(
     learnt_from = {
         "alphabet": config.alphabet,
         **{key: content[key] for key in ("length", "bin", "tracks", "reverse_partner")},
+        **({"reads": content["reads"]} if "reads" in content else {}),
         "arrays": {name: entry["sha256_of_elements"] for name, entry in files.items()},
     }
     return {
@@ -150,7 +151,8 @@ def _replacing(out: Path) -> Iterator[Path]:
             raise
         raise RunError(
             f"{out}: the disk is full ({error.strerror}); nothing was kept. Make room (a store takes one byte a base, "
-            "and an eighth of a byte for each window and track), or name a folder on another disk."
+            "an eighth of a byte for each window and track, and four for each base and column of counts), or name a "
+            "folder on another disk."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

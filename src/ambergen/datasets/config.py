@@ -64,12 +64,45 @@ class TrackSource:
 
 
 @dataclass(frozen=True)
+class CountSource:
+    """The reads of one experiment that begin at each base: a bigWig of both strands together, or one of each strand."""
+
+    name: str
+    bigwig: Path | None = None
+    plus: Path | None = None
+    minus: Path | None = None
+
+
+@dataclass(frozen=True)
+class CountConfig:
+    """Counts of reads that a store keeps beside the labels of its windows.
+
+    Attributes
+    ----------
+    tracks : the experiments
+    width : bases in the middle of a window whose counts are kept; all of them where it is not given
+    shift : how far a window may be moved in training without leaving the bases whose counts are kept
+    """
+
+    # Avsec et al., Nature Genetics 53, 354-366 (2021): counts of the whole window, which is moved by up to 200 bases.
+    tracks: tuple[CountSource, ...]
+    width: int | None = None
+    shift: int = 200
+
+
+@dataclass(frozen=True)
 class GenomeSource:
-    """A genome (FASTA), its tracks and, where files name contigs differently, a table of aliases."""
+    """A genome (FASTA), its tracks and, where files name contigs differently, a table of aliases.
+
+    Attributes
+    ----------
+    counts : reads at every base, beside the labels that the tracks give
+    """
 
     genome: Path
     tracks: tuple[TrackSource, ...]
     aliases: Path | None = None
+    counts: CountConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +156,8 @@ class DataConfig:
         """The config as JSON can hold it; a path becomes text, or only the word "given"."""
         plain: dict[str, Any] = _plain(asdict(self), paths)
         plain["source"]["kind"] = "genome" if isinstance(self.source, GenomeSource) else "table"
+        if plain["source"].get("counts", 0) is None:
+            del plain["source"]["counts"]  # a store without counts is the one that it was before there were any
         return plain
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambergen.datasets.config import DataConfig, GenomeSource
+from ambergen.datasets.count_files import CountedWindows, layout_of, write_counts
 from ambergen.datasets.labels import Bins, TrackHits, labelled_bins, packed_labels
 from ambergen.datasets.leaks import find_leaks
 from ambergen.datasets.parts import StoreParts, kept_despite_leaks, leak_report, window_reader
@@ -71,6 +72,7 @@ def build_genome(
     windows = config.windows
     check_tracks(source.tracks)
     partner = reverse_partners(source.tracks)
+    layout = None if source.counts is None else layout_of(source.counts, windows)
     tracks = [track.name for track in source.tracks]
 
     line = _write_tokens(config, source, parts, progress)
@@ -118,6 +120,11 @@ def build_genome(
     parts.write(OFFSETS, offsets)
     parts.write(SPLIT, split)
     _write_labels(parts, labelled.hits, kept_bins, progress)
+    reads: dict[str, Any] = {}
+    if source.counts is not None and layout is not None:
+        windows_to_count = CountedWindows(contigs, line.first, windows.length, offsets, split)
+        reads["reads"], more = write_counts(parts, source.counts, layout, windows_to_count, progress)
+        warnings += more
     overhang = max(int((-start).max(initial=0)), int((start + windows.length - contigs.lengths[contig]).max(initial=0)))
     return {
         "kind": "genome",
@@ -135,6 +142,7 @@ def build_genome(
             for name, first, length in zip(contigs.names, line.first, contigs.lengths, strict=True)
         ],
         "peaks": labelled.peaks,
+        **reads,
         "counts": {
             name: {"windows": int(n_windows[code]), "positives": positives[code].tolist()}
             for code, name in enumerate(SPLIT_NAMES)

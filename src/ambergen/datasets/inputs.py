@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ambergen.datasets.config import DataConfig, GenomeSource
+from ambergen.datasets.config import CountConfig, DataConfig, GenomeSource
 from ambergen.errors import FileFormatError
 
 
@@ -43,9 +43,19 @@ def input_paths(config: DataConfig) -> dict[str, Path]:
     if isinstance(source, GenomeSource):
         paths |= {"genome": source.genome, "aliases": source.aliases}
         paths |= {f"track {track.name}": track.peaks or track.bigwig for track in source.tracks}
+        paths |= count_paths(source.counts)
     else:
         paths |= {"train": source.train, "search": source.search, "selection": source.selection, "test": source.test}
     return {role: path for role, path in paths.items() if path is not None}
+
+
+def count_paths(counts: CountConfig | None) -> dict[str, Path | None]:
+    """Role and path of the files of counts."""
+    return {
+        f"counts {track.name}{strand}": path
+        for track in (() if counts is None else counts.tracks)
+        for strand, path in (("", track.bigwig), (", plus strand", track.plus), (", minus strand", track.minus))
+    }
 
 
 def describe(paths: Mapping[str, Path], known: Sequence[Mapping[str, Any]] = ()) -> list[InputFile]:

@@ -5,6 +5,7 @@ offsets.npy    (n_windows,) int64; where each window begins in it
 labels.npy     (n_windows, ceil(n_tracks / 8)) uint8; bits, the first track in the lowest
 known.npy      the same for "is the label known"; absent where all are
 split.npy      (n_windows,) uint8; 0 train, 1 search, 2 selection, 3 test
+counts.npy     counts of reads, and count_offsets.npy; absent where none were asked for; see `counts.py`
 manifest.json  names, sizes and checksums of all these, the inputs, the recipe, counts, leaks and warnings
 """
 
@@ -20,6 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ambergen.datasets.arrays import map_array
+from ambergen.datasets.counts import COUNT_OFFSETS, COUNTS, CountLayout, windows_of
 from ambergen.datasets.labels import unpack
 from ambergen.datasets.splits import code_of
 from ambergen.errors import StoreError
@@ -135,6 +137,21 @@ class Store:
         """(n_windows,): the code of each window's split; see `splits.py`."""
         return np.asarray(np.load(self.path / SPLIT))
 
+    @cached_property
+    def count_layout(self) -> CountLayout | None:
+        """What the columns of the counts of reads are; None where the store has none."""
+        return CountLayout.from_dict(self.manifest["reads"]) if "reads" in self.manifest else None
+
+    @cached_property
+    def count_line(self) -> NDArray[np.float32]:
+        """(n_bases, n_columns): reads that begin at each base of the stretches that windows reach; not in memory."""
+        return map_array(self.path / COUNTS)
+
+    @cached_property
+    def count_offsets(self) -> NDArray[np.int64]:
+        """(n_windows,): the index in `count_line` of the first base of each window whose counts are kept."""
+        return np.asarray(np.load(self.path / COUNT_OFFSETS))
+
     def indices(self, split: str) -> NDArray[np.int64]:
         """The windows of a split, "train", "search", "selection" or "test", in the order of the genome or table."""
         return np.flatnonzero(self.split == code_of(split))
@@ -152,6 +169,26 @@ class Store:
         if self.packed_known is None:
             return None
         return unpack(self.packed_known[indices], self.n_tracks).view(np.bool_)
+
+    def counts(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, n_columns, width): reads that begin at each base in the middle of windows.
+
+        Raises
+        ------
+        StoreError
+            If the store has no counts.
+        """
+        layout = self.need_counts()
+        return windows_of(self.count_line, self.count_offsets[indices], layout.width)
+
+    def need_counts(self) -> CountLayout:
+        """The layout of the counts; StoreError where there are none."""
+        if self.count_layout is None:
+            raise StoreError(
+                f"{self.path}: the store has labels but no counts of reads; expected a bigWig of the 5' ends of reads "
+                "for each track, or one for each strand. Name them in the run file (data.counts.tracks)."
+            )
+        return self.count_layout
 
     def positives(self, split: str) -> NDArray[np.int64]:
         """(n_tracks,): positive windows of a split."""
