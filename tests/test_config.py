@@ -221,9 +221,9 @@ def test_load__refuses_a_method_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_load__names_the_scorers_that_exist(tmp_path: Path) -> None:
-    message = refused(tmp_path, GENOME + "compare: {scorers: [deepsea, gkm]}\n")
+    message = refused(tmp_path, GENOME + "compare: {scorers: [deepsea, gkn]}\n")
     assert (
-        "line 6, compare.scorers: compare: scorers are ['deepsea', 'gkm']; expected some of deepsea, danq, kmer"
+        "line 6, compare.scorers: compare: scorers are ['deepsea', 'gkn']; expected some of deepsea, danq, kmer"
         in message
     )
 

@@ -249,6 +249,7 @@ _PATHS: tuple[Key, ...] = (
     ("data", "tracks"),
     ("search", "warm_start"),
     ("compare", "motifs"),
+    ("compare", "motifs"),
     ("out",),
 )
 

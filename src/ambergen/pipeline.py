@@ -87,6 +87,8 @@ def run_stages(run: Run, stages: Iterable[Stage] = STAGES, progress: Progress = 
             write_text(run.out / "run.yaml", run.to_yaml())
             store = build_stage(place)
             _write_provenance(place, store)
+            if "compare" in wanted:  # before the search, which is long, for what stands in their way
+                own_recipes(place, store)
             if wanted & {"search", "train", "compare"}:
                 found = search_stage(place, store)
                 if wanted & {"train", "compare"}:
@@ -216,7 +218,7 @@ def compare_stage(place: Workplace, store: Store, champions: list[Champion]) -> 
 
 def _trained_when(run: Run) -> dict[str, list[str]]:
     """When each model of the rivals that were trained before was made."""
-    found = trained_rivals(run.out / "rivals", run.compare.trained)
+    found = trained_rivals(run.out / "rivals", run.compare.rivals)
     return {
         name: [str(read_description(folder)["provenance"].get("made")) for folder in folders]
         for name, folders in found.items()
@@ -310,18 +312,30 @@ def rival_stage(run: Run, rival: RivalConfig, progress: Progress = SILENT) -> li
     """Train a rival on the run's store into ``rivals/`` of the run directory; see `ambergen.baselines.rivals`."""
     with alone(run.out), open_executor(run.execute) as executor:
         place = Workplace(run, StageBook(run.out), executor, _probed(run), progress)
-        store = build_stage(place)
-        return train_rival(
-            store,
-            rival,
-            run.seeds,
-            run.search.seed,
-            executor,
-            run.out / "rivals",
-            place.dtype,
-            {"data": run.to_dict()["data"]},
-            progress,
-        )
+        return _train_rival(place, build_stage(place), rival)
+
+
+def own_recipes(place: Workplace, store: Store) -> None:
+    """Train those scorers of the comparison that learn by recipes of their own; what is there is kept."""
+    compare = place.run.compare
+    for name in compare.own_recipe:
+        motifs = compare.motifs if name == "pwm" else None
+        _train_rival(place, store, RivalConfig(name, settings=compare.settings, motifs=motifs))
+
+
+def _train_rival(place: Workplace, store: Store, rival: RivalConfig) -> list[Trained]:
+    run = place.run
+    return train_rival(
+        store,
+        rival,
+        run.seeds,
+        run.search.seed,
+        place.executor,
+        run.out / "rivals",
+        place.dtype,
+        {"data": run.to_dict()["data"]},
+        place.progress,
+    )
 
 
 # ---- audit

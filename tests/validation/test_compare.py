@@ -226,3 +226,23 @@ def test_compare__takes_rivals_that_were_trained_before(small_store: Store, tmp_
     failed = run(small_store, tmp_path, config=config, seeds=1).failures
     assert [(one.model, one.seed) for one in failed] == [("known motifs", 0)]
     assert "trained on another store" in failed[0].reason
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"scorers": ("gkm",), "trained": ("gkm",)}, "gkm is among scorers and among trained"),
+        ({"scorers": ("pwm",)}, "no motifs are given; expected a file of motifs"),
+        ({"scorers": ("gkm",), "motifs": Path("m.jaspar")}, "motifs are m.jaspar; expected a file"),
+        ({"settings": -1}, "settings is -1"),
+    ],
+)
+def test_compare_config__scorers_with_recipes_of_their_own(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        CompareConfig(**keys)
+
+
+def test_compare_config__own_recipes_stand_after_what_was_trained() -> None:
+    config = CompareConfig(scorers=("kmer", "gkm", "deepbind"), trained=("danq",))
+    assert config.own_recipe == ("gkm", "deepbind")
+    assert config.rivals == ("danq", "gkm", "deepbind")

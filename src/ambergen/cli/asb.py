@@ -11,6 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from ambergen.cli.arguments import AsJson
+from ambergen.cli.asb_files import write_evaluation
+from ambergen.cli.asb_rehearse import rehearse
 from ambergen.cli.failures import reported
 from ambergen.cli.tables import pairs, score, table
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ambergen.progress import Progress
-    from ambergen.validation.asb.calls import Calls
-    from ambergen.validation.asb.evaluation import Evaluation
     from ambergen.validation.asb.scores import VariantScores
 
 EVALUATE = "evaluate"
@@ -154,7 +154,7 @@ def evaluate(
     for note in [note for one in found.values() for note in one.notes] + list(evaluation.warnings):
         progress.say(note)
     if out is not None:
-        _write(out, calls, evaluation, card or [], [n for one in found.values() for n in one.notes])
+        write_evaluation(out, calls, evaluation, card or [], [n for one in found.values() for n in one.notes])
         progress.say(f"Wrote {out / 'asb.html'}")
     result = record(calls, evaluation)
     print(json.dumps(result, indent=2, ensure_ascii=False) if as_json else _text(result))
@@ -236,34 +236,6 @@ def _outside(sites: pd.DataFrame, store: Path | None, held_out: list[str] | None
         unseen = leak_flags(sites, Store.open(store)) != TRAINED
         outside = unseen if outside is None else outside & unseen
     return outside
-
-
-def _write(out: Path, calls: Calls, evaluation: Evaluation, cards: list[str], notes: list[str]) -> None:
-    import shlex
-
-    from ambergen import __version__
-    from ambergen.atomic import write_json, write_text
-    from ambergen.report.asb_page import write_asb_page
-    from ambergen.validation.asb.records import record
-
-    out.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["ambergen", *sys.argv[1:]])
-    made = f"{command}\nambergen {__version__}"
-    # The page first: it refuses a variant that is not there, and then nothing is written.
-    write_asb_page(out / "asb.html", out.resolve().name, calls, evaluation, cards, "\n".join([made, *notes]))
-    for name, rows in (
-        ("sites", evaluation.sites),
-        ("figures", evaluation.figures),
-        ("tracks", evaluation.tracks),
-        ("pairs", evaluation.pairs),
-        ("coverage", evaluation.coverage),
-        ("margins", evaluation.margins),
-    ):
-        if len(rows):
-            write_text(out / f"{name}.tsv", rows.to_csv(sep="\t", index=False, float_format="%.7g", na_rep="nan"))
-        else:
-            (out / f"{name}.tsv").unlink(missing_ok=True)  # of an earlier run
-    write_json(out / "asb.json", {**record(calls, evaluation), "command": command, "version": __version__})
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -395,3 +367,4 @@ def _save(counts: pd.DataFrame, out: Path | None) -> None:
 
 asb.command(EVALUATE)(reported(evaluate))
 asb.command("simulate")(reported(simulate))
+asb.command("rehearse")(reported(rehearse))

@@ -145,6 +145,24 @@ def last_ratings(log: SearchLog) -> list[Record]:
     return [t for t in last.values() if t.get("rung", 0) == top]
 
 
+def compared_folders(run_dir: Path) -> list[tuple[str, Path]]:
+    """Name and folder of every model of a run's comparison, in its order; the seeds of one lie in one folder.
+
+    Raises
+    ------
+    InputError
+        If nothing has been compared there.
+    """
+    path = run_dir / "compare.parquet"
+    if not path.exists():
+        raise InputError(f"{run_dir}: no models have been compared here. `ambergen compare RUN.yaml` does it.")
+    table = pd.read_parquet(path, columns=["model", "group", "architecture"]).drop_duplicates()
+    return [
+        (model, run_dir / "rivals" / name.removeprefix("rival-") if group == "rival" else run_dir / "models" / name)
+        for model, group, name in table.itertuples(index=False)
+    ]
+
+
 def _check_directory(run_dir: Path) -> None:
     if not run_dir.is_dir():
         raise InputError(

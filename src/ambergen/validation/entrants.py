@@ -128,7 +128,7 @@ def make_entrants(
     entrants += [maker.expert(name, target) for name in config.scorers if name in _EXPERTS]
     if "kmer" in config.scorers:
         entrants.append(maker.kmer())
-    trained = trained_rivals(models.parent / "rivals", config.trained)
+    trained = trained_rivals(models.parent / "rivals", config.rivals)
     return entrants + [maker.rival(name, folders) for name, folders in trained.items()]
 
 
