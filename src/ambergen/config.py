@@ -249,7 +249,6 @@ _PATHS: tuple[Key, ...] = (
     ("data", "tracks"),
     ("search", "warm_start"),
     ("compare", "motifs"),
-    ("compare", "motifs"),
     ("out",),
 )
 
