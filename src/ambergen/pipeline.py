@@ -117,7 +117,7 @@ def search_stage(place: Workplace, store: Store) -> list[SearchResult]:
     """The searches: run, continued, or read where they are finished."""
     run = place.run
     inputs = {**_search_settings(run), "store": store.checksum}
-    dtype = place.dtype(run.search.shared.train.precision)
+    dtype = place.dtype(run.search.precision)
     place.book.refuse_others("search", inputs, place.log, place.checkpoints)
     inputs |= {"searches": run.compare.searches}
     finished = place.book.is_current("search", inputs)

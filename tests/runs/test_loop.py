@@ -306,6 +306,15 @@ def test_search__is_continued_in_the_digits_that_it_began_with(small_store: Stor
     assert len(events(tmp_path, "search_finished")) == 1
 
 
+@pytest.mark.parametrize(("method", "precision"), [("random", "bfloat16"), ("enas", "float32")])
+def test_search__computes_in_the_precision_of_what_rates_its_candidates(
+    small_store: Store, tmp_path: Path, method: str, precision: str
+) -> None:
+    alone = StandAloneConfig(replace(TRAIN, precision="bfloat16"))  # the supernet of this configuration has float32
+    run(small_store, tmp_path, search_config(method, BUDGET[method], finalists=1, short_training=alone))
+    assert events(tmp_path, "search_started")[0]["dtype"] == precision
+
+
 # ---- interruptions
 
 

@@ -20,6 +20,7 @@ from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
 from ambergen.strategies.tournament import TournamentConfig
+from ambergen.training.config import Precision
 
 Method = Literal["enas", "nas", "hierarchical", "evolution", "oneshot", "random"]
 
@@ -190,6 +191,12 @@ class SearchConfig:
     def shared(self) -> SupernetConfig:
         """The supernet of the method."""
         return self.oneshot.supernet if self.method == "oneshot" else self.supernet
+
+    @property
+    def precision(self) -> Precision:
+        """Of the whole search, finalists included: that of what its ratings come from."""
+        rated = self.shared if self.method in SHARED else self.short_training
+        return rated.train.precision
 
 
 def _one_of(choices: Sequence[str]) -> str:

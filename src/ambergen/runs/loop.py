@@ -77,7 +77,7 @@ def search(
         If every trial, or every finalist, failed.
     """
     device = default_device()
-    precision = dtype or str(resolve(config.shared.train.precision, device)).removeprefix("torch.")
+    precision = dtype or str(resolve(config.precision, device)).removeprefix("torch.")
     log = EventLog(out / "events.jsonl")
     space = searched_space(space, config)
     event = _started(space, store, config, number, precision, device)
