@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -201,7 +201,7 @@ class Hdf5Output:
         self._file.close()
 
 
-def _from_hdf5(path: Path) -> Effects:
+def _from_hdf5(path: Path, scores: Sequence[str] | None = None) -> Effects:
     with h5py().File(path, "r") as file:
         if "ambergen" not in file.attrs:
             raise FileFormatError(
@@ -212,7 +212,8 @@ def _from_hdf5(path: Path) -> Effects:
             name: file["variants"][name].asstr()[:] if dtype is object else file["variants"][name][:]
             for name, dtype in COLUMNS.items()
         }
-        matrices = {name: file[name][:] for name in (*SCORES, *MORE_SCORES) if name in file}
+        wanted = (*SCORES, *MORE_SCORES) if scores is None else scores
+        matrices = {name: file[name][:] for name in wanted if name in file}
     return Effects(pd.DataFrame(columns), tuple(facts["tracks"]), matrices, facts["about"])
 
 
@@ -237,8 +238,12 @@ def open_output(path: Path, name: str) -> Output:
     raise InputError(f"{name}: the ending tells the format; expected one of {', '.join(ENDINGS)}.")
 
 
-def read_effects(path: str | Path) -> Effects:
+def read_effects(path: str | Path, scores: Sequence[str] | None = None) -> Effects:
     """The effects in a file that `ambergen effects` wrote: TSV, Parquet or HDF5.
+
+    Parameters
+    ----------
+    scores : to take into memory; None: all. One that the file lacks is not in the result
 
     Raises
     ------
@@ -255,8 +260,9 @@ def read_effects(path: str | Path) -> Effects:
         raise FileFormatError(f"{path}: there is no such file. Check the path.")
     try:
         if kind == ".parquet":
-            return from_table(pq.read_table(path), str(path))
-        return _from_hdf5(path) if kind in (".h5", ".hdf5") else _from_long(path)
+            names = None if scores is None else [*COLUMNS, *scores]
+            return from_table(pq.read_table(path, columns=names), str(path))
+        return _from_hdf5(path, scores) if kind in (".h5", ".hdf5") else _from_long(path)
     except (OSError, KeyError, ValueError, EOFError, pa.ArrowException) as error:
         raise FileFormatError(
             f"{path}: cannot be read as effects of variants ({type(error).__name__}: {str(error)[:120]}). Expected "

@@ -211,7 +211,7 @@ def _with_ending(prefix: Path, ending: str) -> Path:
 
 def packed_scores(scores: LDScores) -> bytes:
     """The content of a `.l2.ldscore.gz` file, with nine significant digits; the same for the same scores."""
-    columns: list[NDArray] = [scores.contig, scores.id, scores.position + 1, *_round(scores.scores).T]
+    columns: list[NDArray] = [scores.contig, scores.id, scores.position + 1, *rounded(scores.scores).T]
     names = [*_PLACE_COLUMNS, *scores.names]
     table = pa.table([pa.array(column) for column in columns], names=names)
     text = BytesIO()
@@ -227,8 +227,8 @@ def sizes_line(sizes: NDArray[np.float64]) -> str:
     return "\t".join(f"{size:.12g}" for size in sizes) + "\n"
 
 
-def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest numbers with few decimal digits, which print as such."""
+def rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest numbers with nine decimal digits, which print as such: what a reader of the files gets."""
     with np.errstate(divide="ignore"):
         exponent = np.where(values == 0, 0, np.floor(np.log10(np.abs(values))))
     # 10**22 is the last power of ten that is a double; smaller scores than 1e-13 keep fewer digits.

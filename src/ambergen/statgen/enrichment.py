@@ -242,10 +242,7 @@ def quantile_bins(values: ArrayLike, n_quantiles: int = 5, zeros_apart: bool = T
     """
     values = np.asarray(values, np.float64)
     ranked = values != 0 if zeros_apart else np.ones(len(values), bool)
-    bins = np.zeros(len(values), np.int64)
-    if ranked.any():
-        inner = np.quantile(values[ranked], np.arange(1, n_quantiles) / n_quantiles)
-        bins[ranked] = 1 + np.searchsorted(inner, values[ranked], side="left")
+    bins = bins_between(values, quantile_borders(values, n_quantiles, zeros_apart), zeros_apart)
     filled = np.bincount(bins, minlength=n_quantiles + 1)[1:]
     if (filled == 0).any():
         raise InputError(
@@ -254,6 +251,22 @@ def quantile_bins(values: ArrayLike, n_quantiles: int = 5, zeros_apart: bool = T
             "for fewer quantiles, or look at its enrichment if it is 0 and 1."
         )
     return bins
+
+
+def quantile_borders(values: ArrayLike, n_quantiles: int = 5, zeros_apart: bool = True) -> Array:
+    """(n_quantiles - 1,) values between the quantiles; see `quantile_bins`. nan where no value is ranked."""
+    values = np.asarray(values, np.float64)
+    ranked = values[values != 0] if zeros_apart else values
+    if not len(ranked):
+        return np.full(n_quantiles - 1, np.nan)
+    return np.quantile(ranked, np.arange(1, n_quantiles) / n_quantiles)
+
+
+def bins_between(values: ArrayLike, borders: ArrayLike, zeros_apart: bool = True) -> NDArray[np.int64]:
+    """Bin of each variant by the borders of `quantile_borders`, so that a panel can be cut part by part."""
+    values = np.asarray(values, np.float64)
+    bins = 1 + np.searchsorted(np.asarray(borders, np.float64), values, side="left")
+    return np.where(values == 0, 0, bins) if zeros_apart else bins
 
 
 def quantile_enrichment(result: HeritabilityResult, sums: ArrayLike, counts: ArrayLike) -> QuantileEnrichment:

@@ -18,7 +18,7 @@ from ambergen.io.compression import open_by_content
 from ambergen.io.genetic_map import read_genetic_map
 from ambergen.io.genotypes import PanelVariants, PlinkFiles, open_plink
 from ambergen.io.ld_score_files import LDScores
-from ambergen.progress import SILENT, Progress, Task
+from ambergen.progress import SILENT, Progress
 from ambergen.statgen.linkage import banded_ld_scores, reach_ends
 
 COMMON = 0.05
@@ -151,6 +151,14 @@ class Panel:
                 )
             yield chromosome, files, slice(0, len(files.variants))
 
+    def of(self, chromosome: str) -> tuple[PlinkFiles, slice]:
+        """The files and rows of one of the chromosomes that `chromosomes` names."""
+        if is_pattern(self.prefix):
+            files = open_plink(of_chromosome(self.prefix, chromosome))
+            return files, slice(0, len(files.variants))
+        files = open_plink(self.prefix)
+        return files, dict(files.variants.contig_rows())[chromosome]
+
 
 def read_listed(path: Path) -> frozenset[str]:
     """Ids of variants, the first column of a text file; a first line that says SNP is a header.
@@ -184,13 +192,13 @@ def panel_ld_scores(
         chromosome, if an annotation is 0 for all variants or no variant was listed.
     """
     config = config or LDScoreConfig()
-    n_variants = _check_all(panel, config)
+    n_variants = check_panel(panel, config)
     done: list[ChromosomeSummary] = []
     n_rows = 0
     with progress.task("LD scores", n_variants) as task:
         for chromosome, files, rows in panel.chromosomes():
             task.note(f"chromosome {chromosome}")
-            result = _chromosome(panel, config, task, chromosome, files, rows)
+            result = chromosome_ld_scores(panel, config, chromosome, files, rows, task.advance)
             done.append(result.summary)
             n_rows = rows.stop
             yield result
@@ -211,8 +219,16 @@ def panel_ld_scores(
         )
 
 
-def _check_all(panel: Panel, config: LDScoreConfig) -> int:
-    """Find in seconds what would fail after hours; returns the number of variants."""
+def check_panel(panel: Panel, config: LDScoreConfig) -> int:
+    """Find in seconds what would fail after hours; returns the number of variants.
+
+    Raises
+    ------
+    FileFormatError
+        If a file is malformed.
+    PanelError
+        If centimorgans are unknown.
+    """
     n_variants = 0
     for chromosome, files, rows in panel.chromosomes():
         n_variants += rows.stop - rows.start
@@ -225,9 +241,21 @@ def _check_all(panel: Panel, config: LDScoreConfig) -> int:
     return n_variants
 
 
-def _chromosome(
-    panel: Panel, config: LDScoreConfig, task: Task, chromosome: str, files: PlinkFiles, rows: slice
+def chromosome_ld_scores(
+    panel: Panel,
+    config: LDScoreConfig,
+    chromosome: str,
+    files: PlinkFiles,
+    rows: slice,
+    advance: Callable[[int], None] = lambda n_variants: None,
 ) -> ChromosomeScores:
+    """LD scores of one chromosome; see `panel_ld_scores`.
+
+    Parameters
+    ----------
+    files, rows : of the chromosome, as `Panel.of` gives them
+    advance : told the number of variants that were taken in
+    """
     variants = files.variants.select(rows)
     values, unscored = annotation_values(panel, config, variants, rows, chromosome)
     found = files.count(rows)
@@ -243,7 +271,7 @@ def _chromosome(
     ends = reach_ends(_places(panel, config, variants.select(kept), chromosome), _reach(config))
     _check_unit(config, files, variants.position[kept], ends)
     used = values[kept]
-    scores = banded_ld_scores(_kept_blocks(files, rows, kept, task.advance), ends, used)
+    scores = banded_ld_scores(_kept_blocks(files, rows, kept, advance), ends, used)
     common = frequency[kept] > COMMON
     listed = _named(variants.id)[kept]
     n_unnamed = int((~listed).sum())

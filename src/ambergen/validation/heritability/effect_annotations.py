@@ -105,7 +105,8 @@ def read_effect_annotation(path: Path, config: AnnotationConfig, tracks: Sequenc
         raise InputError(
             f"{path}: neither a file of effects (.tsv, .tsv.gz, .parquet, .h5) nor the folder of a model. Give one."
         )
-    effects = read_effect_file(path)
+    column = COLUMN_OF_SCORE[config.score]
+    effects = read_effect_file(path, (column,))
     absent = [track for track in tracks if track not in effects.tracks]
     if absent:
         raise InputError(
@@ -113,7 +114,6 @@ def read_effect_annotation(path: Path, config: AnnotationConfig, tracks: Sequenc
             f"{', …' if len(effects.tracks) > 5 else ''}. Correct the name."
         )
     chosen = effects.select_tracks(tracks) if tracks else effects
-    column = COLUMN_OF_SCORE[config.score]
     if column not in chosen.matrices:
         raise InputError(
             f"{path}: has no {column}, which the score {config.score} needs, as the model's outputs are no logits. "
@@ -134,28 +134,12 @@ def panel_annotations(
     """
     blocks, unscored = [], {}
     for chromosome, variants in panel.items():
-        rows = [effects.values(variants.select(part), part, chromosome) for _, part in variants.contig_rows()]
-        sizes = np.concatenate(rows).astype(np.float32)
-        lacking = np.isnan(sizes).any(axis=1)
-        unscored[chromosome] = int(lacking.sum())
-        if lacking.mean() > config.most_unscored:
-            one = int(np.flatnonzero(lacking)[0])
-            raise InputError(
-                f"{effects.path}: {lacking.sum():,} of {len(variants):,} variants"
-                f"{f' of chromosome {chromosome}' if chromosome else ''} have no effect, as {variants.id[one]} "
-                f"({variants.contig[one]}:{variants.position[one] + 1} "
-                f"{variants.first_allele[one]}/{variants.second_allele[one]}); expected at most "
-                f"{config.most_unscored:.1%}. Score the panel's own variants on its assembly, or allow a larger share "
-                "(--unscored), whose variants then have 0."
-            )
-        if config.over_tracks == "max":
-            # fmax: a track without a score does not hide the others
-            sizes = np.fmax.reduce(sizes, axis=1, keepdims=True)
+        sizes, unscored[chromosome] = effect_sizes(effects, variants, chromosome, config)
         blocks.append(sizes)
     values = np.concatenate(blocks)
     names = ("max_over_tracks",) if config.over_tracks == "max" else column_names(effects.names)
     for column in range(values.shape[1]):
-        values[:, column] = np.nan_to_num(_formed(values[:, column], config), nan=0.0)
+        values[:, column] = in_form(values[:, column], config)
         if not values[:, column].any():
             raise InputError(
                 f"{effects.path}: the annotation {names[column]} is 0 for every variant of the panel; expected effects "
@@ -164,10 +148,47 @@ def panel_annotations(
     return PanelAnnotations(names, panel, values, unscored)
 
 
-def _formed(sizes: NDArray[np.float32], config: AnnotationConfig) -> NDArray:
+def effect_sizes(
+    effects: EffectAnnotation, variants: PanelVariants, chromosome: str, config: AnnotationConfig
+) -> tuple[NDArray[np.float32], int]:
+    """Sizes of the effects of a chromosome's variants, and how many lack one.
+
+    Returns
+    -------
+    (n_variants, n_annotations), nan where there is none; and a number
+
+    Raises
+    ------
+    InputError
+        If more variants lack an effect than allowed.
+    """
+    rows = [effects.values(variants.select(part), part, chromosome) for _, part in variants.contig_rows()]
+    sizes = np.concatenate(rows).astype(np.float32)
+    lacking = np.isnan(sizes).any(axis=1)
+    if lacking.mean() > config.most_unscored:
+        one = int(np.flatnonzero(lacking)[0])
+        raise InputError(
+            f"{effects.path}: {lacking.sum():,} of {len(variants):,} variants"
+            f"{f' of chromosome {chromosome}' if chromosome else ''} have no effect, as {variants.id[one]} "
+            f"({variants.contig[one]}:{variants.position[one] + 1} "
+            f"{variants.first_allele[one]}/{variants.second_allele[one]}); expected at most "
+            f"{config.most_unscored:.1%}. Score the panel's own variants on its assembly, or allow a larger share "
+            "(--unscored), whose variants then have 0."
+        )
+    if config.over_tracks == "max":
+        # fmax: a track without a score does not hide the others
+        sizes = np.fmax.reduce(sizes, axis=1, keepdims=True)
+    return sizes, int(lacking.sum())
+
+
+def in_form(sizes: NDArray[np.float32], config: AnnotationConfig) -> NDArray:
+    """(n_variants,) sizes of all variants of a panel in the form that is asked for; 0 where there is none."""
+    formed: NDArray = sizes
     if config.form == "rank":
-        return rank_normalised(sizes)
-    return largest(sizes, config.share) if config.form == "top" else sizes
+        formed = rank_normalised(sizes)
+    elif config.form == "top":
+        formed = largest(sizes, config.share)
+    return np.nan_to_num(formed, nan=0.0)
 
 
 def panel_source(prefix: Path, panel: dict[str, PanelVariants], genome: Genome, checksum: str) -> Source:

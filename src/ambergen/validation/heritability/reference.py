@@ -94,7 +94,7 @@ def join_reference(
     dropped = {}
     first = ~pd.Series(scores.id).duplicated(keep="first").to_numpy()
     dropped["an id that came before in the LD scores"] = int((~first).sum())
-    weight_row = _rows_of(weights.id, scores.id)
+    weight_row = rows_of(weights.id, scores.id)
     weighted = first & (weight_row >= 0)
     dropped["without a weight"] = int((first & ~weighted).sum())
     if not weighted.any():
@@ -121,7 +121,7 @@ def join_reference(
     )
 
 
-def _rows_of(ids: NDArray, wanted: NDArray) -> NDArray[np.int64]:
+def rows_of(ids: NDArray, wanted: NDArray) -> NDArray[np.int64]:
     """Row of each wanted id among `ids`, the first where there are several; -1 where it is absent."""
     first = ~pd.Series(ids).duplicated(keep="first").to_numpy()
     rows = np.flatnonzero(first)

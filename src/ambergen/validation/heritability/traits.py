@@ -33,7 +33,7 @@ from ambergen.validation.heritability.reference import Reference
 # Of several annotations: one strong locus must not decide. LDSC's rule.
 _LARGEST_CHI2, _LARGEST_CHI2_OVER_N = 80.0, 0.001
 # Fewer variants than this do not bear the error of a block.
-_SMALLEST_BLOCK = 10
+SMALLEST_BLOCK = 10
 
 
 @dataclass(frozen=True)
@@ -115,26 +115,50 @@ class TraitResult:
     quantile_labels: dict[str, tuple[str, ...]]
 
 
-def regression_rows(reference: Reference, statistics: SummaryStatistics, config: RegressionConfig) -> RegressionRows:
+@dataclass(frozen=True)
+class SharedVariants:
+    """The variants of a study that count in a regression.
+
+    rows : (n_variants,) of the reference
+    chi2, n : (n_variants,)
+    dropped : reason -> variants of the study
+    largest_chi2 : the limit, None if there was none
+    """
+
+    rows: NDArray[np.int64]
+    chi2: NDArray[np.float64]
+    n: NDArray[np.float64]
+    dropped: dict[str, int]
+    largest_chi2: float | None
+
+
+def shared_variants(
+    ids: NDArray, n_annotations: int, statistics: SummaryStatistics, config: RegressionConfig
+) -> SharedVariants:
     """The variants that the study shares with the reference, without those of too large a chi-square.
+
+    Parameters
+    ----------
+    ids : (n_variants,), of the reference
+    n_annotations : of the regression, by which the usual limit of chi-square goes
 
     Raises
     ------
     InputError
         If none is left.
     """
-    found = pd.Index(statistics.id).get_indexer(pd.Index(reference.id))
+    found = pd.Index(statistics.id).get_indexer(pd.Index(ids))
     rows = np.flatnonzero(found >= 0)
     if not len(rows):
         raise InputError(
             f"no variant of the study has LD scores: its ids begin with {', '.join(map(str, statistics.id[:2]))}, the "
-            f"LD scores' with {', '.join(map(str, reference.id[:2]))}. Expected ids of one kind, usually rs numbers; "
+            f"LD scores' with {', '.join(map(str, ids[:2]))}. Expected ids of one kind, usually rs numbers; "
             "rename those of the study."
         )
     chi2, n = statistics.chi2[found[rows]], statistics.n[found[rows]]
     dropped = {"without LD score or weight": len(statistics) - len(rows)}
     limit = config.largest_chi2
-    if limit is None and len(reference.names) > 1:
+    if limit is None and n_annotations > 1:
         limit = max(_LARGEST_CHI2_OVER_N * float(n.max()), _LARGEST_CHI2)
     if limit is not None:
         below = chi2 < limit
@@ -145,6 +169,19 @@ def regression_rows(reference: Reference, statistics: SummaryStatistics, config:
                 f"no variant of the study has a chi-square below {limit:g}; expected nearly all. Look at the study's "
                 "statistics, or give a larger --chisq-max."
             )
+    return SharedVariants(rows, chi2, n, {reason: count for reason, count in dropped.items() if count}, limit)
+
+
+def regression_rows(reference: Reference, statistics: SummaryStatistics, config: RegressionConfig) -> RegressionRows:
+    """The variants of `shared_variants` with their LD scores, without annotations whose score does not vary.
+
+    Raises
+    ------
+    InputError
+        If no variant or no annotation is left.
+    """
+    shared = shared_variants(reference.id, len(reference.names), statistics, config)
+    rows = shared.rows
     ld_scores = reference.ld_scores[rows]
     varies = np.ptp(ld_scores, axis=0) > 0
     if not varies.any():
@@ -153,14 +190,14 @@ def regression_rows(reference: Reference, statistics: SummaryStatistics, config:
             "scores that vary. Look at the annotations and at how many variants are left."
         )
     return RegressionRows(
-        chi2,
-        n,
+        shared.chi2,
+        shared.n,
         ld_scores if varies.all() else ld_scores[:, varies],
         reference.weight_ld[rows],
         tuple(name for name, keep in zip(reference.names, varies, strict=True) if keep),
         reference.m[varies],
-        {reason: count for reason, count in dropped.items() if count},
-        limit,
+        shared.dropped,
+        shared.largest_chi2,
         tuple(name for name, keep in zip(reference.names, varies, strict=True) if not keep),
     )
 
@@ -180,22 +217,18 @@ def regress_trait(
         With the trait's name, if there are too few variants, or annotations are collinear or absent.
     """
     try:
-        return _regress(trait, reference, statistics, config, sums)
+        return regress_rows(trait, regression_rows(reference, statistics, config), config, sums)
     except InputError as error:
         raise InputError(f"{trait}: {error}") from error
 
 
-def _regress(
-    trait: str,
-    reference: Reference,
-    statistics: SummaryStatistics,
-    config: RegressionConfig,
-    sums: AnnotationSums | None,
+def regress_rows(
+    trait: str, rows: RegressionRows, config: RegressionConfig, sums: AnnotationSums | None
 ) -> TraitResult:
-    rows = regression_rows(reference, statistics, config)
-    if len(rows.chi2) < _SMALLEST_BLOCK * config.n_blocks:
+    """The regression of one trait on these rows; see `regress_trait`."""
+    if len(rows.chi2) < SMALLEST_BLOCK * config.n_blocks:
         raise InputError(
-            f"{len(rows.chi2):,} variants are left for {config.n_blocks} blocks; expected at least {_SMALLEST_BLOCK} "
+            f"{len(rows.chi2):,} variants are left for {config.n_blocks} blocks; expected at least {SMALLEST_BLOCK} "
             "in each. Take fewer blocks (--n-blocks), at most one for each region of the genome that the study covers."
         )
     result = partitioned_heritability(
