@@ -54,3 +54,12 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     from tests.simulated import build_store  # brings torch, which most tests do without
 
     return build_store(tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture(scope="session")
+def count_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """About 1,250 windows of a simulated genome with the reads of three strands; see `tests/simulated_counts.py`."""
+    pytest.importorskip("pybigtools", reason="pybigtools has no build for this Python")
+    from tests.simulated_counts import build_count_store
+
+    return build_count_store(tmp_path_factory.mktemp("counted"))

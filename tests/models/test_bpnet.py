@@ -7,23 +7,48 @@ import pytest
 import torch
 from scipy.stats import multinomial
 
-from ambergen.models.bpnet import BPNet, Coverage, coverage_loss, multiply_adds
+from ambergen.errors import ConfigError
+from ambergen.models.bpnet import BPNet, BPNetShape, Coverage, coverage_loss, multiply_adds, n_parameters
 from ambergen.models.layers import Conv
-from ambergen.models.summary import n_parameters
+from ambergen.models.summary import n_parameters as count_parameters
 
 
 def test_bpnet__has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
-        network = BPNet(4, 1000)
-    assert n_parameters(network) == 130_960
+        network = BPNet(8, 1000)
+    assert count_parameters(network) == n_parameters(8) == 130_960
     assert sum(p.numel() for module in (network.first, network.residual) for p in module.parameters()) == 117_632
 
 
-def test_bpnet__gives_a_profile_of_the_whole_window_and_two_counts() -> None:
-    network = BPNet(3, 70)
+@pytest.mark.parametrize(
+    ("columns", "shape"),
+    [(1, BPNetShape()), (3, BPNetShape(8, 5, 2, 7)), (2, BPNetShape(first=21, profile=75)), (5, BPNetShape(layers=1))],
+)
+def test_n_parameters__is_that_of_the_network(columns: int, shape: BPNetShape) -> None:
+    with torch.device("meta"):
+        assert count_parameters(BPNet(columns, 40, shape)) == n_parameters(columns, shape)
+
+
+def test_shape__needs_all_its_layers() -> None:
+    with pytest.raises(ConfigError, match=r"bpnet: layers is 0; expected at least 1"):
+        BPNetShape(layers=0)
+
+
+def test_bpnet__gives_a_profile_of_the_whole_window_and_a_count() -> None:
+    network = BPNet(6, 70)
     found = network(torch.zeros(2, 4, 70))
-    assert found.profile.shape == (2, 3, 2, 70)
-    assert found.log_counts.shape == (2, 3, 2)
+    assert found.profile.shape == (2, 6, 70)
+    assert found.log_counts.shape == (2, 6)
+
+
+def test_bpnet__of_a_narrower_profile_keeps_the_middle() -> None:
+    torch.manual_seed(0)
+    network, x = BPNet(3, 70, BPNetShape(8, layers=2)), torch.rand(2, 4, 70)
+    whole = network(x)
+    network.width = 40
+    narrow = network(x)
+    torch.testing.assert_close(narrow.profile, whole.profile[..., 15:55])
+    torch.testing.assert_close(narrow.log_counts, whole.log_counts)
 
 
 def test_bpnet__sees_2093_bases() -> None:
@@ -32,7 +57,7 @@ def test_bpnet__sees_2093_bases() -> None:
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 0.01)  # so that no unit is off and hides an end
     x = torch.full((1, 4, 2301), 0.25, requires_grad=True)
-    network(x).profile[0, 0, 0, 1150].backward()
+    network(x).profile[0, 0, 1150].backward()
     assert x.grad is not None
     seen = torch.nonzero(x.grad[0, 0]).ravel().tolist()
     assert (seen[0], seen[-1]) == (1150 - 1046, 1150 + 1046)
@@ -40,10 +65,10 @@ def test_bpnet__sees_2093_bases() -> None:
 
 def test_coverage_loss__equals_that_of_scipy() -> None:
     rng = np.random.default_rng(0)
-    counts = rng.integers(0, 5, (2, 3, 2, 11)).astype(np.float64)
-    profile, log_counts = rng.normal(size=counts.shape), rng.normal(size=(2, 3, 2))
+    counts = rng.integers(0, 5, (2, 6, 11)).astype(np.float64)
+    profile, log_counts = rng.normal(size=counts.shape), rng.normal(size=(2, 6))
     likelihoods, errors = [], []
-    for index in np.ndindex(2, 3, 2):
+    for index in np.ndindex(2, 6):
         probability = np.exp(profile[index]) / np.exp(profile[index]).sum()
         likelihoods.append(multinomial.logpmf(counts[index], counts[index].sum(), probability))
         errors.append((log_counts[index] - np.log(1 + counts[index].sum())) ** 2)

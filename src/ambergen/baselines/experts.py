@@ -6,6 +6,7 @@ the same names.
 
 from __future__ import annotations
 
+from ambergen.errors import ConfigError
 from ambergen.models.basset import Basset
 from ambergen.models.bpnet import BPNet
 from ambergen.models.danq import DanQ
@@ -42,6 +43,13 @@ def deepbind(
     return DeepBind(n_tracks, length, DeepBindShape(width=width, average=average, hidden=hidden))
 
 
-def bpnet(n_tracks: int = 4, length: int = 1000) -> BPNet:
-    """The network of BPNet without control tracks; `ambergen.models.bpnet.coverage_loss` is what it was trained by."""
-    return BPNet(n_tracks, length)
+def bpnet(n_tracks: int = 4, length: int = 1000, strands: int = 2) -> BPNet:
+    """The network of BPNet without control tracks; `ambergen.models.bpnet.coverage_loss` is what it was trained by.
+
+    Parameters
+    ----------
+    strands : 2, a profile and a count of each strand, as published; or 1 for both strands together
+    """
+    if strands not in (1, 2):
+        raise ConfigError(f"bpnet: strands is {strands}; expected 1 or 2 a track.")
+    return BPNet(n_tracks * strands, length)

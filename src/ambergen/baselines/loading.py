@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ambergen.baselines.bpnet_scorer import BPNetScorer
 from ambergen.baselines.deepbind_scorer import DeepBindScorer
 from ambergen.baselines.gkm_delta import DeltaSVM
 from ambergen.baselines.gkm_svm import GkmSVM
@@ -41,4 +42,6 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Scorer:
         return _LOADERS[kind](folder)
     if kind == "deepbind":
         return DeepBindScorer.load(folder, device)
+    if kind == "bpnet":
+        return BPNetScorer.load(folder, device)
     return Model.load(folder, device)

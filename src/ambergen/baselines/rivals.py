@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ambergen import seeds
+from ambergen.baselines.bpnet_training import CoverageJob, train_bpnet
 from ambergen.baselines.gkm_svm import GkmConfig, GkmSVM
 from ambergen.baselines.gkm_svm import check_alphabet as check_gkm
 from ambergen.baselines.kmer import KmerRegression
@@ -23,6 +24,7 @@ from ambergen.errors import ConfigError, JobError
 from ambergen.executors.base import Executor, Job, JobResult
 from ambergen.io.motifs import read_motifs
 from ambergen.metrics.ranking import Ranking, defined, mean_defined, ranking
+from ambergen.models.bpnet import COUNT_WEIGHT, BPNetShape
 from ambergen.models.deepbind import DeepBindShape
 from ambergen.models.factory import make_network
 from ambergen.progress import SILENT, Progress
@@ -30,11 +32,14 @@ from ambergen.provenance import provenance
 from ambergen.sequence.scorer import Scorer
 from ambergen.settings import plain_data
 from ambergen.training.config import TrainConfig, train_preset
+from ambergen.training.coverage import check_shift
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
 from ambergen.training.saving import read_description
 
 NETWORKS = ("deepsea", "danq", "basset", "deepbind")
-SCORERS = (*NETWORKS, "gkm", "kmer", "pwm")
+"""That learn labels."""
+SCORERS = (*NETWORKS, "bpnet", "gkm", "kmer", "pwm")
+_TRAINED_BY_STEPS = (*NETWORKS, "bpnet")
 
 _TRACKS_OF_DEEPSEA = 919
 _TRIAL_SHARE = 4
@@ -45,13 +50,15 @@ _TRIAL_SHARE = 4
 class RivalConfig:
     """A rival and how it is trained.
 
-    scorer : deepsea, danq, basset, deepbind, gkm, kmer or pwm
+    scorer : deepsea, danq, basset, deepbind, bpnet, gkm, kmer or pwm
     recipe : of a network; None for that of its publication
-    scale : share of the published widths of deepsea, danq and basset
+    scale : share of the published widths of deepsea, danq, basset and bpnet
     settings : drawn settings of deepbind of which the best on the selection split is taken, 30 as published (there by
         three-fold validation); 0 takes the middle of the rates and the largest first weights
     motifs : file of matrices among which pwm chooses
     gkm : words and kernel of gkm
+    count_weight : of bpnet, that of the error of the counts beside the profile's; None for half the mean reads of a
+        window, with which they weigh about the same
     """
 
     scorer: str
@@ -60,6 +67,7 @@ class RivalConfig:
     settings: int = 30
     motifs: Path | None = None
     gkm: GkmConfig = field(default_factory=GkmConfig)
+    count_weight: float | None = COUNT_WEIGHT
 
     def __post_init__(self) -> None:
         if self.scorer not in SCORERS:
@@ -68,6 +76,8 @@ class RivalConfig:
             raise ConfigError(f"scale: {self.scale}; expected a share of the published widths above 0, up to 1.")
         if self.settings < 0:
             raise ConfigError(f"settings: {self.settings}; expected 0 or more drawn settings.")
+        if self.count_weight is not None and not 0 < self.count_weight < np.inf:
+            raise ConfigError(f"count_weight: {self.count_weight}; expected a number above 0, or balanced.")
         if (self.motifs is not None) != (self.scorer == "pwm"):
             found = "no file of motifs is given" if self.motifs is None else f"{self.motifs} is given"
             raise ConfigError(
@@ -82,12 +92,14 @@ class Trained:
 
     epochs, best_epoch : None where there are none
     auroc : mean over the defined tracks of the selection split, nan where there is none
+    coverage : of bpnet, how well counts and profiles are predicted; see `ambergen.training.coverage.measure`
     """
 
     folder: Path
     epochs: int | None
     best_epoch: int | None
     auroc: float
+    coverage: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +141,12 @@ def train_rival(
     """
     check(store, config)
     facts = _facts(store, config)
-    folders = [out / config.scorer / f"seed{k}" for k in range(n_seeds if config.scorer in NETWORKS else 1)]
+    folders = [out / config.scorer / f"seed{k}" for k in range(n_seeds if config.scorer in _TRAINED_BY_STEPS else 1)]
     for folder in folders:
         _check_same(folder, facts)
     origin = {"store": store.checksum, **(provenance or {}), "rival": facts}
+    if config.scorer == "bpnet":
+        return _train_bpnets(store, config, seed, executor, folders, dtype, origin, progress)
     if config.scorer not in NETWORKS:
         fits = {folder: FitJob(store.path, config, seed, folder, origin) for folder in folders}
         results = _run(executor, fit_rival, fits, f"fitting {config.scorer}", progress)
@@ -159,13 +173,48 @@ def train_rival(
     return [Trained(f, r.n_epochs, r.best_epoch, _mean(r.scores["selection"])) for f, r in found.items()]
 
 
+def _train_bpnets(
+    store: Store,
+    config: RivalConfig,
+    seed: int,
+    executor: Executor,
+    folders: Sequence[Path],
+    dtype: Callable[[str], str],
+    origin: dict[str, Any],
+    progress: Progress,
+) -> list[Trained]:
+    recipe = recipe_of(config, store.n_tracks)
+    jobs = {
+        folder: CoverageJob(
+            store.path,
+            bpnet_shape(config),
+            recipe,
+            seed + k,
+            dtype(recipe.precision),
+            config.count_weight,
+            folder,
+            provenance={**origin, "train": plain_data(recipe)},
+        )
+        for k, folder in enumerate(folders)
+    }
+    found = _run(executor, train_bpnet, jobs, "training bpnet", progress)
+    return [Trained(f, r["n_epochs"], r["best_epoch"], float("nan"), tuple(r["coverage"])) for f, r in found.items()]
+
+
+def bpnet_shape(config: RivalConfig) -> BPNetShape:
+    """The layers of a BPNet with a share of the published filters."""
+    return BPNetShape(filters=max(1, round(config.scale * BPNetShape().filters)))
+
+
 def check(store: Store, config: RivalConfig) -> None:
-    """Raise ConfigError where a rival cannot learn from a store, FileFormatError where its motifs cannot be read."""
+    """Raise an InputError where a rival cannot learn from a store, or its motifs cannot be read."""
     if config.scorer in ("gkm", "pwm"):
         check_gkm(store.alphabet)
         _matrices(config.motifs, store.length)
     elif config.scorer == "kmer":
         check_kmer(store.alphabet)
+    elif config.scorer == "bpnet":
+        check_shift(store, recipe_of(config, store.n_tracks))
     else:
         make_network(config.scorer, spec_of(replace(config, scale=0.01)), 1, store.length, store.alphabet.n_symbols)
 
@@ -297,9 +346,11 @@ def _matrices(path: Path | None, length: int) -> list[PWM]:
 def _facts(store: Store, config: RivalConfig) -> dict[str, Any]:
     """What has to be the same for a model that is there to be the one that is asked for."""
     facts: dict[str, Any] = {"scorer": config.scorer, "store": store.checksum}
-    if config.scorer in NETWORKS:
+    if config.scorer in _TRAINED_BY_STEPS:
         facts |= {"recipe": plain_data(recipe_of(config, store.n_tracks))}
         facts |= {"settings": config.settings} if config.scorer == "deepbind" else {"scale": config.scale}
+    if config.scorer == "bpnet":
+        facts |= {"count_weight": config.count_weight}
     if config.scorer == "gkm":
         facts |= {"gkm": plain_data(config.gkm)}
     if config.motifs is not None:

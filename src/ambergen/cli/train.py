@@ -24,6 +24,7 @@ class ScorerName(StrEnum):
     danq = "danq"
     basset = "basset"
     deepbind = "deepbind"
+    bpnet = "bpnet"
     gkm = "gkm"
     kmer = "kmer"
     pwm = "pwm"
@@ -43,7 +44,7 @@ def train(
         ),
     ] = "published",
     scale: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of the published widths of deepsea, danq and basset.")
+        float, typer.Option(metavar="SHARE", help="Share of the published widths of deepsea, danq, basset and bpnet.")
     ] = 1.0,
     settings: Annotated[
         int,
@@ -56,6 +57,14 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="JASPAR or MEME; pwm takes of them the best for each track."),
     ] = None,
+    count_weight: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help="Of bpnet, what the error of the counts weighs beside that of the profile; balanced: half the mean "
+            "reads of a window.",
+        ),
+    ] = "10",
     as_json: AsJson = False,
 ) -> None:
     """Train the best finalists from scratch with several seeds; what comes before is done first where it is missing.
@@ -73,12 +82,17 @@ def train(
     predict, effects and asb. The published recipes are made for millions of windows;
     on fewer, --recipe run --scale 0.125 may do better.
 
+    bpnet learns from counts of reads at each base (data.counts of the run file) how
+    many reads a window has and where they begin; its score is the logarithm of their
+    number, so that the effect of a variant is the logarithm of a fold change.
+
     Examples:
 
       ambergen train study/run.yaml
       ambergen train study/run.yaml --set train.seeds=5 --set train.epochs=100
       ambergen train study/run.yaml --scorer deepbind --settings 10
       ambergen train study/run.yaml --scorer pwm --motifs JASPAR2024_CORE.jaspar
+      ambergen train study/run.yaml --scorer bpnet --count-weight balanced
     """
     records = _winners(run_file, overrides) if scorer is None else None
     if records is None:
@@ -89,13 +103,16 @@ def train(
 
         assert scorer is not None
         run = load_run(run_file, overrides or ())
-        rival = RivalConfig(scorer.value, _recipe(recipe, run), scale, settings, motifs)
+        rival = RivalConfig(
+            scorer.value, _recipe(recipe, run), scale, settings, motifs, count_weight=_weight(count_weight)
+        )
         records = [
             {
                 "model": str(one.folder),
                 "epochs": one.epochs,
                 "best_epoch": one.best_epoch,
                 "selection_auroc": None if one.auroc != one.auroc else one.auroc,
+                **({"coverage": list(one.coverage)} if one.coverage else {}),
             }
             for one in rival_stage(run, rival, progress_for_terminal())
         ]
@@ -108,6 +125,17 @@ def _recipe(name: str, run: Run) -> TrainConfig | None:
     if name == "published":
         return None
     return run.train if name == "run" else train_preset(name)
+
+
+def _weight(text: str) -> float | None:
+    from ambergen.errors import ConfigError
+
+    if text == "balanced":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"--count-weight: {text!r}; expected a number above 0, or balanced.") from error
 
 
 def _winners(run_file: Path, overrides: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -138,6 +166,9 @@ def _show(records: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(records, indent=2))
         return
+    if any("coverage" in r for r in records):
+        print(_coverage(records))
+        return
     rows = [
         (
             r["model"],
@@ -147,3 +178,30 @@ def _show(records: list[dict[str, Any]], as_json: bool) -> None:
         for r in records
     ]
     print(table(("model", "epochs", "best epoch", "AUROC, selection split"), rows))
+
+
+def _coverage(records: list[dict[str, Any]]) -> str:
+    """How well reads are predicted, each split and track, beside profiles that know nothing of the sequence."""
+    from ambergen.cli.tables import score, table
+
+    rivals = ("mean", "uniform")
+    head = ("model", "best epoch", "split", "track", "Pearson", "Spearman", "loss", *rivals, "JS", *rivals)
+    of_profiles = [f"{name}_{kind}" for kind in ("loss", "distance") for name in ("profile", *rivals)]
+    rows = [
+        (
+            r["model"],
+            f"{r['best_epoch'] + 1} of {r['epochs']}",
+            row["split"],
+            row["track"],
+            *(score(row[key]) for key in ("count_pearson", "count_spearman", *of_profiles)),
+        )
+        for r in records
+        for row in r["coverage"]
+    ]
+    return (
+        f"{table(head, rows, left=(0, 1, 2, 3))}\n\n"
+        "Pearson, Spearman: predicted logarithm of the reads of a window against log(1 + reads).\n"
+        "loss: multinomial loss of a window's profile; JS: Jensen-Shannon distance to it; lower is better. Beside\n"
+        "them those of the mean profile of the training windows and of a uniform one. The test split was read once,\n"
+        "after the training."
+    )

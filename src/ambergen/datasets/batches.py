@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ambergen.datasets.counts import COUNTS
 from ambergen.datasets.labels import unpack
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
@@ -19,16 +21,27 @@ from ambergen.sequence.alphabets import Alphabet
 _SHARE_FOR_NETWORK = 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Which windows of a store a batch holds, how far each was moved, which were turned; see `DeviceStore.gather`."""
+
+    indices: Tensor
+    shift: Tensor | None
+    reverse: Tensor | None
+
+
 class Batch:
     """Some windows, on the device.
 
     Attributes
     ----------
     tokens : (n, length) uint8
+    placement : where they are from
     """
 
-    def __init__(self, tokens: Tensor, labels: PackedLabels, known: PackedLabels | None) -> None:
+    def __init__(self, tokens: Tensor, labels: PackedLabels, known: PackedLabels | None, placement: Placement) -> None:
         self.tokens = tokens
+        self.placement = placement
         self._labels = labels
         self._known = known
 
@@ -117,7 +130,7 @@ class DeviceStore:
         where = None if reverse is None else reverse.to(self.device)
         labels = PackedLabels(packed.to(self.device), where, self._partner, self.n_tracks)
         mask = None if known is None else PackedLabels(known.to(self.device), where, self._partner, self.n_tracks)
-        return Batch(tokens.to(self.device), labels, mask)
+        return Batch(tokens.to(self.device), labels, mask, Placement(indices, shift, reverse))
 
 
 class _Mapped:
@@ -215,7 +228,7 @@ def _to_device(array: NDArray, device: torch.device) -> Tensor:
 def _fits(store: Store, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
-    needed = sum(entry["bytes"] for entry in store.manifest["files"].values())
+    needed = sum(entry["bytes"] for name, entry in store.manifest["files"].items() if name != COUNTS)
     free, _ = torch.cuda.mem_get_info(device)
     return needed < (1 - _SHARE_FOR_NETWORK) * free
 

@@ -187,6 +187,27 @@ def deepbind(**overrides: Any) -> TrainConfig:
     return TrainConfig(**{**settings, **overrides})
 
 
+def bpnet(**overrides: Any) -> TrainConfig:
+    """The training of BPNet (Avsec et al., Nature Genetics 53, 354-366, 2021).
+
+    Windows are moved by up to 200 bases, for which the counts of a store have room by default, and turned to the other
+    strand; the loss of the selection split stops. The number of epochs and the patience are ours.
+    """
+    settings: dict[str, Any] = {
+        "epochs": 100,
+        "patience": 5,
+        "batch": 128,
+        "micro_batch": 128,
+        "optimizer": "adam",
+        "learning_rate": 4e-3,
+        "schedule": "constant",
+        "full_rate_inputs": None,
+        "weight_decay": 0.0,
+        "shift": 200,
+    }
+    return TrainConfig(**{**settings, **overrides})
+
+
 PRESETS: dict[str, Callable[..., TrainConfig]] = {
     "ambergen": TrainConfig,
     "amber": amber_final,
@@ -194,6 +215,7 @@ PRESETS: dict[str, Callable[..., TrainConfig]] = {
     "danq": danq,
     "basset": basset,
     "deepbind": deepbind,
+    "bpnet": bpnet,
 }
 
 

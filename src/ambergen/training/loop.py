@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ambergen import seeds
 from ambergen.cost import Cost, Stopwatch
-from ambergen.datasets.batches import DeviceStore, epoch
+from ambergen.datasets.batches import Batch, DeviceStore, epoch
 from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
 from ambergen.metrics.ranking import defined, mean_defined, ranking
@@ -23,9 +23,10 @@ from ambergen.models.layers import Conv, OutputLayer, TrackNetwork
 from ambergen.progress import SILENT, Progress
 from ambergen.training.checkpoint import load_checkpoint, save_checkpoint
 from ambergen.training.config import TrainConfig
+from ambergen.training.objective import Objective
 from ambergen.training.precision import resolve
 from ambergen.training.predict import predict_logits
-from ambergen.training.step import make_optimizer, rate_factor, set_rate, train_step
+from ambergen.training.step import add_gradients, make_optimizer, rate_factor, set_rate, train_step
 
 State = dict[str, Tensor]
 
@@ -34,8 +35,9 @@ State = dict[str, Tensor]
 class Fit:
     """What a training did; the network itself ends with the weights of the best epoch.
 
-    history : a record an epoch: epoch, loss and, where a split is watched, its mean auroc and average_precision
-    best_score : mean AUROC on the watched split, forward strand
+    history : a record an epoch: epoch, loss and, where a split is watched, its scores (of labels the mean auroc and
+        average_precision)
+    best_score : on the watched split, forward strand; of labels the mean AUROC
     costs : of every epoch; what came before the first epoch of a call is counted with it
     n_paid : the first epochs, which somebody was charged with before
     """
@@ -58,7 +60,7 @@ class Fit:
 
 
 def fit(
-    network: TrackNetwork,
+    network: nn.Module,
     data: DeviceStore,
     config: TrainConfig,
     seed: int,
@@ -71,13 +73,13 @@ def fit(
     until: int | None = None,
     paid_epochs: int = 0,
     clock: Stopwatch | None = None,
+    objective: Objective | None = None,
 ) -> Fit:
     """Train `network` and keep the weights of its best epoch on the watched split.
 
     Parameters
     ----------
-    network : its output bias is set to the log odds of the tracks' prevalence first, which is all that is done about
-        rare tracks: the loss is not weighted, so that probabilities stay calibrated
+    network : a `TrackNetwork`, unless another objective is given
     seed : decides the order of windows, augmentation and dropout; not the initial weights
     checkpoint : file that is written after every epoch and continued from where it exists
     dtype : of the activations; default: by `config.precision`
@@ -90,15 +92,16 @@ def fit(
         they are trained again, and unpaid
     clock : runs since the caller began, whose work is counted with the first epoch; it goes on for what comes after the
         last one
+    objective : what is lowered and what the watched split is judged by; default: the labels
     """
     clock = clock or Stopwatch()
     dtype = dtype or resolve(config.precision, data.device)
     rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
-    positives = np.sum([data.store.positives(split) for split in learned], axis=0)
-    set_output_bias(network.output_layer, positives / max(1, len(rows)))
+    objective = objective or Labels(data)
+    objective.begin(network, data.store, learned)
     network.to(data.device)
-    run = _Run(network, data, config, dtype, rows, watch)
-    settings = _settings(config, seed, dtype, watch, learned, data.store)
+    run = _Run(network, data, config, dtype, rows, watch, objective)
+    settings = _settings(config, seed, dtype, watch, learned, data.store) | objective.settings()
     record = None if checkpoint is None else load_checkpoint(checkpoint)
     if checkpoint is not None and record is not None:
         _check_settings(checkpoint, record, settings)
@@ -124,14 +127,16 @@ class _Run:
 
     def __init__(
         self,
-        network: TrackNetwork,
+        network: nn.Module,
         data: DeviceStore,
         config: TrainConfig,
         dtype: torch.dtype,
         rows: np.ndarray,
         watch: str | None,
+        objective: Objective,
     ) -> None:
         self.network, self.data, self.config, self.dtype = network, data, config, dtype
+        self.objective = objective
         self.train_rows = rows
         self.watched_rows = None if watch is None else data.store.indices(watch)
         self.kernels = [m for m in network.modules() if isinstance(m, Conv)]
@@ -146,31 +151,20 @@ class _Run:
 
     def note(self) -> str:
         last = self.fit.history[-1]
-        return (
-            f"AUROC {last['auroc']:.4f}, best {self.fit.best_score:.4f}" if "auroc" in last else f"{last['loss']:.4f}"
-        )
+        return f"{last['loss']:.4f}" if self.watched_rows is None else self.objective.note(last, self.fit.best_score)
 
     def epoch(self, number: int, seed: int, clock: Stopwatch) -> None:
         record = {"epoch": number, "loss": self._train(number, seed)}
         if self.watched_rows is not None:
-            record |= self._scores(self.watched_rows)
+            record |= self.objective.scores(self.averaged, self.watched_rows, self.dtype)
         n_windows = len(self.train_rows) + (0 if self.watched_rows is None else len(self.watched_rows))
         self.fit.costs.append(clock.lap(n_windows))
         self.fit.history.append(record)
-        score = record.get("auroc", math.nan)
+        score = math.nan if self.watched_rows is None else self.objective.judged(record)
         # Where nothing is watched, or no track is defined, the last epoch is the one to keep.
         if math.isnan(score) or score > self.fit.best_score:
             self.fit.best_score, self.fit.best_epoch = score, number
             self.best = {k: v.detach().clone() for k, v in self.averaged.state_dict().items()}
-
-    def _scores(self, rows: np.ndarray) -> dict[str, float]:
-        logits = predict_logits(self.averaged, self.data, rows, "forward", self.dtype)
-        result = ranking(logits, self.data.store.labels(rows), self.data.store.mask(rows))
-        enough = defined(result.positives, result.negatives)
-        return {
-            "auroc": mean_defined(result.auroc, enough),
-            "average_precision": mean_defined(result.average_precision, enough),
-        }
 
     def _train(self, number: int, seed: int) -> float:
         torch.manual_seed(seeds.derive(seed, "dropout", number))
@@ -200,6 +194,7 @@ class _Run:
                     self.config,
                     self.dtype,
                     self.data.store.alphabet.n_symbols,
+                    self.objective.add_gradients,
                 )
             )
             if self.config.average:
@@ -240,6 +235,48 @@ class _Run:
                 f"{checkpoint}: the checkpoint is not of this network ({type(error).__name__}: {str(error)[:200]}). "
                 "Delete it to begin this training anew."
             ) from error
+
+
+class Labels:
+    """The labels of a store: cross-entropy is lowered, and the mean AUROC judges.
+
+    A network begins at the log odds of its tracks' prevalence, which is all that is done about rare tracks: the loss is
+    not weighted, so that probabilities stay calibrated.
+    """
+
+    def __init__(self, data: DeviceStore) -> None:
+        self._data = data
+
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def begin(self, network: nn.Module, store: Store, learned: Sequence[str]) -> None:
+        assert isinstance(network, TrackNetwork)
+        positives = np.sum([store.positives(split) for split in learned], axis=0)
+        n_windows = sum(len(store.indices(split)) for split in learned)
+        set_output_bias(network.output_layer, positives / max(1, n_windows))
+
+    def add_gradients(
+        self, network: Callable[[Tensor], Any], batch: Batch, config: TrainConfig, dtype: torch.dtype, n_symbols: int, /
+    ) -> Tensor:
+        return add_gradients(network, batch, config, dtype, n_symbols)
+
+    def scores(self, network: nn.Module, rows: np.ndarray, dtype: torch.dtype) -> dict[str, float]:
+        store = self._data.store
+        result = ranking(
+            predict_logits(network, self._data, rows, "forward", dtype), store.labels(rows), store.mask(rows)
+        )
+        enough = defined(result.positives, result.negatives)
+        return {
+            "auroc": mean_defined(result.auroc, enough),
+            "average_precision": mean_defined(result.average_precision, enough),
+        }
+
+    def judged(self, record: Mapping[str, float]) -> float:
+        return record["auroc"]
+
+    def note(self, record: Mapping[str, float], best: float) -> str:
+        return f"AUROC {record['auroc']:.4f}, best {best:.4f}"
 
 
 def read_costs(record: dict[str, Any], paid_epochs: int) -> tuple[list[Cost], int]:

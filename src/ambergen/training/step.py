@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -80,14 +81,23 @@ def rate_factor(config: TrainConfig, step: int, steps_per_epoch: int, n_steps: i
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, n_steps - rising)))
 
 
+class Gradients(Protocol):
+    """Adds the gradient of the loss over a batch to those at hand, in micro-batches, and returns the loss."""
+
+    def __call__(
+        self, network: Callable[[Tensor], Any], batch: Batch, config: TrainConfig, dtype: torch.dtype, n_symbols: int, /
+    ) -> Tensor: ...
+
+
 def train_step(
-    logits_of: Callable[[Tensor], Tensor],
+    logits_of: Callable[[Tensor], Any],
     batch: Batch,
     kernels: Iterable[Conv],
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
     dtype: torch.dtype,
     n_symbols: int,
+    gradients: Gradients | None = None,
 ) -> Tensor:
     """One step on `batch`, in micro-batches whose gradients add up.
 
@@ -95,13 +105,14 @@ def train_step(
     ----------
     logits_of : one-hot (batch, n_symbols, length) -> logits (batch, n_tracks)
     kernels : the convolutions that penalties and the limit of the norm act on
+    gradients : of another loss than the cross-entropy with the labels
 
     Returns
     -------
     Mean loss over the batch, a tensor without gradient on the device.
     """
     optimizer.zero_grad(set_to_none=True)
-    total = add_gradients(logits_of, batch, config, dtype, n_symbols)
+    total = (gradients or add_gradients)(logits_of, batch, config, dtype, n_symbols)
     apply_gradients(kernels, optimizer, config)
     return total
 
