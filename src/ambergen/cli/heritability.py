@@ -11,6 +11,7 @@ import typer
 from ambergen.cli.arguments import AsJson
 from ambergen.cli.failures import reported
 from ambergen.cli.heritability_annotate import annotate
+from ambergen.cli.heritability_tracks import compare, tracks
 from ambergen.cli.tables import pairs, table
 
 if TYPE_CHECKING:
@@ -441,3 +442,5 @@ def _short(value: Any) -> str:
 heritability.command("munge")(reported(munge))
 heritability.command("annotate")(reported(annotate))
 heritability.command("run")(reported(run))
+heritability.command("tracks")(reported(tracks))
+heritability.command("compare")(reported(compare))

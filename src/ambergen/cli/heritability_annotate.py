@@ -152,30 +152,16 @@ def _score(
 ) -> None:
     import hashlib
 
-    from ambergen.atomic import write_json
-    from ambergen.effects.engine import Engine
-    from ambergen.effects.job import Job, score_to_files, tell
-    from ambergen.effects.models import load_ensemble
     from ambergen.io.chromosome_files import of_chromosome
     from ambergen.io.genome import Genome
-    from ambergen.training.precision import default_device
-    from ambergen.validation.heritability.effect_annotations import panel_source
+    from ambergen.validation.heritability.panel_effects import check_genome, load_for_panel, score_panel
 
-    ensemble = load_ensemble(model, default_device())
+    ensemble = load_for_panel(model)
     kept.parent.mkdir(parents=True, exist_ok=True)
     line = Genome.read(genome, kept.parent)
+    check_genome(line, bfile, panel, max(model.length for model in ensemble.models))
     digest = hashlib.sha256()
     for chromosome in panel:
         prefix = of_chromosome(bfile, chromosome)
         digest.update(prefix.with_name(prefix.name + ".bim").read_bytes())
-    source = panel_source(bfile, panel, line, digest.hexdigest())
-    job = Job(Engine(ensemble.models), ensemble.checksum, line, source)
-    identity = json.loads(json.dumps(job.identity()))
-    record = kept.with_name(kept.name + ".json")
-    if kept.is_file() and record.is_file() and json.loads(record.read_text()) == identity:
-        progress.say(f"{kept}: has the effects of this model already.")
-        return
-    # Away first: a record beside the effects of another model would be a wrong one.
-    record.unlink(missing_ok=True)
-    progress.say(f"{bfile}: {tell(score_to_files(job, kept, progress))}")
-    write_json(record, identity)
+    score_panel(ensemble, line, bfile, panel, digest.hexdigest(), kept, progress)

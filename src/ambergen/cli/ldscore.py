@@ -68,7 +68,7 @@ def ldscore(
     from ambergen.io.ld_score_files import LDScoreOutput
     from ambergen.validation.ld_scoring import Panel, panel_ld_scores, read_listed
 
-    config = _config((ld_wind_cm, ld_wind_kb, ld_wind_snps), maf, zero_cm, unscored)
+    config = ld_score_config((ld_wind_cm, ld_wind_kb, ld_wind_snps), maf, zero_cm, unscored)
     chosen = _score(score)
     annotations = [open_annotation(path, chosen, track or ()) for path in annot or ()]
     panel = Panel(bfile, annotations, cm_map, None if print_snps is None else read_listed(print_snps))
@@ -96,9 +96,10 @@ def _score(name: str) -> Any:
     return name
 
 
-def _config(
+def ld_score_config(
     reaches: tuple[float | None, float | None, int | None], maf: float, zero_cm: bool, unscored: float
 ) -> LDScoreConfig:
+    """What the options ask for; `reaches` in cM, kb and variants."""
     from ambergen.errors import InputError
     from ambergen.validation.ld_scoring import LDScoreConfig
 

@@ -1,0 +1,262 @@
+"""`ambergen heritability tracks` and `compare`: from models to enrichment of all their tracks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ambergen.cli.arguments import AsJson
+from ambergen.cli.heritability_annotate import (
+    MatchChoice,
+    MaxOverTracks,
+    Rank,
+    ScoreChoice,
+    Top,
+    Track,
+    Unscored,
+    annotation_config,
+)
+from ambergen.cli.tables import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def tracks(
+    sumstats: Annotated[
+        list[Path], typer.Argument(metavar="SUMSTATS...", help="Summary statistics, one file a trait (.sumstats.gz).")
+    ],
+    bfile: Annotated[
+        Path, typer.Option(metavar="PREFIX", help="The reference panel's PLINK files; @ is the chromosome.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="A folder for all results; see above.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="PATH", help="A model, effects, or .annot files; repeatable."),
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="The same, of a group of models; repeatable, * and commas allowed."),
+    ] = None,
+    genome: Annotated[Path | None, typer.Option(metavar="FASTA", help="Of the panel's assembly; for models.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="LD scores of the baseline model (commas join); else computed.")
+    ] = None,
+    annot: Annotated[
+        list[Path] | None,
+        typer.Option("--annot", "-a", metavar="FILE", help="Annotations of the baseline; else beside --baseline."),
+    ] = None,
+    w_ld: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="LD scores with the regression's variants; else computed.")
+    ] = None,
+    print_snps: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Variants of the regression, such as those of HapMap 3.")
+    ] = None,
+    score: ScoreChoice = "abs_diff",
+    max_over_tracks: MaxOverTracks = False,
+    rank: Rank = False,
+    top: Top = None,
+    match: MatchChoice = "alleles",
+    unscored: Unscored = 0.005,
+    track: Track = None,
+    ld_wind_cm: Annotated[float | None, typer.Option(metavar="CM", help="Reach in centimorgans (usual: 1).")] = None,
+    ld_wind_kb: Annotated[float | None, typer.Option(metavar="KB", help="Reach in thousands of base pairs.")] = None,
+    ld_wind_snps: Annotated[int | None, typer.Option(metavar="N", help="Reach in variants.")] = None,
+    cm_map: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Genetic map instead of the .bim file's; @ allowed.")
+    ] = None,
+    zero_cm: Annotated[bool, typer.Option("--zero-cm", help="Take positions of 0 cM as they are.")] = False,
+    n_blocks: Annotated[int, typer.Option(min=2, help="Blocks of the jackknife.")] = 200,
+    intercept_h2: Annotated[
+        float | None, typer.Option(metavar="VALUE", help="A known intercept; 1: no confounding.")
+    ] = None,
+    chisq_max: Annotated[
+        float | None, typer.Option(metavar="CHISQ", help="Drop larger ones (max of 80 and N/1000).")
+    ] = None,
+    keep_mhc: Annotated[bool, typer.Option("--keep-mhc", help="Keep chr6:25-34 Mb.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Fit annotations that are nearly collinear.")] = False,
+    searched: Annotated[str, typer.Option(metavar="ARM", help="The arm that is compared …")] = "searched",
+    sampled: Annotated[str, typer.Option(metavar="ARM", help="… with this one, where both are there.")] = "sampled",
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at a time.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Heritability of many traits in the tracks of one or many models.
+
+    Scores the effects of the panel's variants on every track, takes each track
+    as an annotation, computes LD scores of all of them in one pass over the
+    genotypes, and fits each track beside the baseline for each trait. Killed at
+    any instant, the same command goes on; a further trait or model adds only
+    its own work. What cannot be fitted is a row with its reason.
+
+    Writes tracks, quintiles and, with two arms, comparison (.tsv and .parquet)
+    and heritability.json into DIR.
+
+    Examples:
+
+      ambergen heritability tracks height.sumstats.gz ibd.sumstats.gz -m runs/x/models/best \\
+          --genome hg19.fa --bfile 1000G.EUR.@ --baseline baselineLD.@ --w-ld weights.@ --workers 8 -o study/
+      ambergen heritability tracks *.sumstats.gz --arm 'searched=searched/*' --arm 'sampled=sampled/*' \\
+          --genome hg19.fa --bfile 1000G.EUR.@ --baseline baselineLD.@ --w-ld weights.@ -o study/
+    """
+    from ambergen.atomic import write_json
+    from ambergen.cli.ldscore import ld_score_config
+    from ambergen.cli.progress_bars import progress_for_terminal
+    from ambergen.executors.engines import make_executor
+    from ambergen.provenance import provenance
+    from ambergen.validation.heritability.tables import SUMMARY, write_table
+    from ambergen.validation.heritability.track_sources import find_sources
+    from ambergen.validation.heritability.track_study import Study, StudyConfig, StudyInputs, named_traits, record_of
+    from ambergen.validation.heritability.traits import RegressionConfig
+
+    progress = progress_for_terminal()
+    config = StudyConfig(
+        annotation_config(score, max_over_tracks, rank, top, match, unscored),
+        ld_score_config((ld_wind_cm, ld_wind_kb, ld_wind_snps), 0.0, zero_cm, unscored),
+        RegressionConfig(n_blocks, intercept_h2, None, chisq_max, force=force),
+        keep_mhc,
+    )
+    sources = tuple(find_sources(model or [], arm or []))
+    inputs = StudyInputs(
+        sources, bfile, named_traits(sumstats), genome, baseline, tuple(annot or ()), w_ld, print_snps, cm_map,
+        tuple(track or ()),
+    )  # fmt: skip
+    study = Study(inputs, config, out)
+    study.check(progress)
+    with make_executor("inline" if workers == 1 else "processes", workers) as executor:
+        study.annotate(progress)
+        study.score(executor, progress)
+        lost = study.regress(executor, progress)
+        threads = executor.threads
+    frame, quintiles = study.tables(lost)
+    write_table(out, "tracks", frame)
+    write_table(out, "quintiles", quintiles)
+    record = record_of(study, frame, provenance(seed=0, device="cpu", dtype="float64", threads=threads))
+    write_json(out / SUMMARY, record)
+    compared = {searched, sampled} <= set(record["arms"])
+    if compared:
+        _compare(out, searched, sampled)
+    _tell(out, as_json)
+
+
+def compare(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder that `ambergen heritability tracks` has written.")
+    ],
+    searched: Annotated[str, typer.Option(metavar="ARM", help="The arm that is compared …")] = "searched",
+    sampled: Annotated[str, typer.Option(metavar="ARM", help="… with this one.")] = "sampled",
+    as_json: AsJson = False,
+) -> None:
+    """Do searched models carry more heritability than sampled ones?
+
+    Pairs the tracks of two arms of a study, the architectures of an arm
+    averaged, and compares log-enrichment and tau* for each trait: the mean
+    difference with the error of paired delete values, Wilcoxon's test over
+    tracks (descriptive), and over architectures where an arm has several; over
+    all traits with random effects. q is over the traits. All tracks count; a
+    second view has those in which an arm is significantly above.
+
+    Writes comparison.tsv and comparison.parquet into DIR.
+
+    Examples:
+
+      ambergen heritability compare study/
+      ambergen heritability compare study/ --searched amber --sampled random --json
+    """
+    _compare(folder, searched, sampled)
+    _tell(folder, as_json, tracks_too=False)
+
+
+def _compare(folder: Path, searched: str, sampled: str) -> None:
+    """The table of comparison, and its part of the record."""
+    from ambergen.atomic import write_json
+    from ambergen.validation.heritability.arms import compare_arms, comparison_sentences
+    from ambergen.validation.heritability.study_folder import read_arms, read_record
+    from ambergen.validation.heritability.tables import SUMMARY, write_table
+
+    frame = compare_arms(read_arms(folder, searched, sampled))
+    write_table(folder, "comparison", frame)
+    said = {"searched": searched, "sampled": sampled, "sentences": comparison_sentences(frame)}
+    write_json(folder / SUMMARY, {**read_record(folder), "comparison": said})
+
+
+def _tell(folder: Path, as_json: bool, tracks_too: bool = True) -> None:
+    from ambergen.validation.heritability.study_folder import read_record
+    from ambergen.validation.heritability.tables import read_table
+
+    record = read_record(folder)
+    comparison = read_table(folder, "comparison") if "comparison" in record else None
+    if as_json:
+        told = {"comparison": None if comparison is None else _rows(comparison)}
+        if tracks_too:
+            told = {**record, "tracks": _rows(read_table(folder, "tracks")), **told}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    if tracks_too:
+        print(_tracks_text(read_table(folder, "tracks")) + "\n")
+        print("\n".join(record["sentences"]))
+    if comparison is not None:
+        print(("\n" if tracks_too else "") + _comparison_text(comparison) + "\n")
+        print("\n".join(record["comparison"]["sentences"]))
+    if tracks_too:
+        print(f"\nTables and settings: {folder}")
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): None if value != value else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+_SHOWN = 20
+
+
+def _tracks_text(frame: pd.DataFrame) -> str:
+    """The rows with the smallest q, and what could not be fitted."""
+    columns = (
+        "arm",
+        "model",
+        "trait",
+        "track",
+        "enrichment",
+        "enrichment_se",
+        "tau_star",
+        "tau_star_se",
+        "q",
+        "status",
+    )
+    ordered = frame.sort_values(["tau_star_p"], kind="stable")
+    shown = ordered.head(_SHOWN)
+    text = table(columns, [[_short(row[name]) for name in columns] for _, row in shown.iterrows()], left=range(4))
+    more = len(frame) - len(shown)
+    return text + (f"\n… and {more:,} more in tracks.tsv" if more else "")
+
+
+def _comparison_text(frame: pd.DataFrame) -> str:
+    columns = (
+        "trait",
+        "measure",
+        "view",
+        "test",
+        "n_tracks",
+        "searched",
+        "sampled",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "q",
+    )
+    if not len(frame):
+        return "no pair of tracks has values in both arms"
+    return table(columns, [[_short(row[name]) for name in columns] for _, row in frame.iterrows()], left=range(4))
+
+
+def _short(value: Any) -> str:
+    """Three digits; NA where there is no value."""
+    if value != value:
+        return "NA"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
