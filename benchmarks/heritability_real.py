@@ -91,9 +91,6 @@ def run_commands(data: Path, folder: Path) -> None:
 def ambergen(*words: Any) -> str:
     """What a command prints."""
     done = subprocess.run([sys.executable, "-m", "ambergen", *map(str, words)], stdout=subprocess.PIPE, check=True)
-    print(
-        f"# ambergen {words[0]} {words[1] if words[0] == 'heritability' else ''}: {time.perf_counter() - start:.1f} s"
-    )
     return done.stdout.decode().rstrip()
 
 
