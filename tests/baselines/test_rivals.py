@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ambergen.baselines.bpnet_scorer import BPNetScorer
 from ambergen.baselines.deepbind_scorer import DeepBindScorer
 from ambergen.baselines.gkm_svm import GkmConfig, GkmSVM
 from ambergen.baselines.loading import load
@@ -17,12 +18,13 @@ from ambergen.baselines.rivals import RivalConfig, Trained, check, drawn_setting
 from ambergen.datasets.building import build
 from ambergen.datasets.config import DataConfig, TableSource
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, FileFormatError
+from ambergen.errors import ConfigError, FileFormatError, StoreError
 from ambergen.executors.inline import InlineExecutor
 from ambergen.models.deepsea import DeepSEA
 from ambergen.training.config import TrainConfig, train_preset
 from ambergen.training.model import Model
 from tests.simulated import MOTIFS, TRAIN
+from tests.simulated_counts import recipe
 
 
 def trained(store: Store, config: RivalConfig, out: Path, n_seeds: int = 1) -> list[Trained]:
@@ -102,6 +104,44 @@ def test_train_rival__gkm_learns_words(small_store: Store, tmp_path: Path) -> No
         trained(small_store, RivalConfig("gkm", gkm=replace(words, most=101)), tmp_path)
 
 
+def test_train_rival__bpnet_learns_counts(count_store: Store, tmp_path: Path) -> None:
+    config = RivalConfig("bpnet", recipe(epochs=2), scale=0.1, count_weight=None)
+    found = trained(count_store, config, tmp_path, n_seeds=2)
+    assert [one.folder.name for one in found] == ["seed0", "seed1"]
+    rows = [(row["split"], row["track"]) for row in found[0].coverage]
+    assert rows == [("selection", "chip"), ("selection", "atac"), ("test", "chip"), ("test", "atac")]
+    assert found[0].coverage != found[1].coverage
+    model = load(found[1].folder)
+    assert isinstance(model, BPNetScorer)
+    assert (model.network.shape.filters, model.layout) == (6, count_store.count_layout)
+    training = model.provenance["training"]
+    reads = count_store.counts(np.concatenate([count_store.indices(split) for split in ("train", "search")]))
+    assert training["count_weight"] == pytest.approx(reads.sum(axis=2).mean() / 2)
+    history = (found[1].folder / "history.jsonl").read_text().splitlines()
+    assert len(history) == training["n_epochs"] == found[1].epochs
+    assert sorted(path.name for path in found[1].folder.iterdir()) == [
+        "history.jsonl",
+        "model.json",
+        "model.safetensors",
+    ]
+    # What is there is kept, and another weight is another model
+    written = (found[0].folder / "model.json").stat().st_mtime_ns
+    assert trained(count_store, config, tmp_path)[0].coverage == found[0].coverage
+    assert (found[0].folder / "model.json").stat().st_mtime_ns == written
+    with pytest.raises(ConfigError, match=r"seed0: the model there was trained with count_weight None, not 10.0"):
+        trained(count_store, replace(config, count_weight=10.0), tmp_path)
+
+
+def test_train_rival__bpnet_needs_counts_and_room_to_move(
+    small_store: Store, count_store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match=r"labels but no counts of reads; .*data\.counts\.tracks"):
+        trained(small_store, RivalConfig("bpnet"), tmp_path)
+    with pytest.raises(ConfigError, match=r"shift: 200 bases, and the counts of .* reach 8 bases"):
+        trained(count_store, RivalConfig("bpnet"), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
 # ---- recipes
 
 
@@ -131,9 +171,13 @@ def test_drawn_setting__stays_in_the_published_ranges() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"scorer": "deepsee"}, r"scorer: 'deepsee' is no rival; expected one of deepsea, danq, basset, deepbind, gkm"),
+        (
+            {"scorer": "deepsee"},
+            r"scorer: 'deepsee' is no rival; expected one of deepsea, danq, basset, deepbind, bpnet, gkm",
+        ),
         ({"scorer": "danq", "scale": 0}, r"scale: 0; expected a share of the published widths above 0, up to 1"),
         ({"scorer": "deepbind", "settings": -1}, r"settings: -1; expected 0 or more drawn settings"),
+        ({"scorer": "bpnet", "count_weight": 0}, r"count_weight: 0; expected a number above 0, or balanced"),
         ({"scorer": "pwm"}, r"the scorer is pwm and no file of motifs is given; expected a file of motifs"),
         ({"scorer": "gkm", "motifs": Path("m.jaspar")}, r"the scorer is gkm and m.jaspar is given; .*with no other"),
     ],
