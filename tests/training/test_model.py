@@ -160,3 +160,19 @@ def test_load__says_which_plugin_is_missing(tmp_path: Path, monkeypatch: pytest.
         "code that calls ambergen.spaces.register_operation. Correct the path, or register the operations before the "
         "space or the model is made."
     )
+
+
+@pytest.mark.parametrize("batch", [None, 1, 3, 100])
+def test_predict_twins__is_predict(batch: int | None) -> None:
+    model, windows = make_model(), tokens(12)
+    twin_of = np.array([0, 0, 2, 2, 2, 2, 6, 7, 8, 2, 0, 11])
+    twins = np.flatnonzero(twin_of != np.arange(12))
+    windows[twins] = windows[twin_of[twins]]
+    windows[twins, 20 + twins] = (windows[twins, 20 + twins] + 1) % 4
+    windows[10, 5:] = windows[7, 5:]  # resembles its window in nothing
+    found = model.predict_twins(windows, twin_of, batch=batch)
+    np.testing.assert_allclose(found, model.predict(windows), rtol=1e-5, atol=1e-5)
+    forward = model.predict_twins(windows, twin_of, both_strands=False, batch=batch)
+    np.testing.assert_allclose(forward, model.predict_strand(windows), rtol=1e-5, atol=1e-5)
+    assert np.abs(forward - found).max() > 1e-2
+    assert model.predict_twins(windows[:0], twin_of[:0]).shape == (0, 3)

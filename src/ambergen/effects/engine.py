@@ -25,7 +25,7 @@ from ambergen.io.variant_table import find_column, missing_columns, open_variant
 from ambergen.sequence.alphabets import DNA
 from ambergen.sequence.edits import Edits, bases_left, check_index, cut
 from ambergen.sequence.onehot import reverse_complement
-from ambergen.sequence.scorer import Scorer, StrandScorer, VariantScorer
+from ambergen.sequence.scorer import Scorer, StrandScorer, TwinScorer, VariantScorer
 from ambergen.sequence.variants import Record
 
 Floats = NDArray[np.float64]
@@ -269,8 +269,11 @@ class Engine:
         ref_row, alt_row = windows.ref_row[keep], windows.alt_row[keep]
         used, place = np.unique(np.concatenate([ref_row, alt_row]), return_inverse=True)
         of_ref, of_alt = place[: len(ref_row)], place[len(ref_row) :]
+        twin_of = np.arange(len(used))
+        twin_of[of_alt] = of_ref
+        twin_of[of_ref] = of_ref
         for shift, tokens in windows.tokens.items():
-            values = self._predict(model, tokens[used])
+            values = self._predict(model, tokens[used], twin_of)
             ref, alt = values[of_ref], values[of_alt]
             effect = alt - ref
             if isinstance(model, VariantScorer) and len(ref_row):
@@ -280,17 +283,25 @@ class Engine:
             total.append(np.stack([ref, alt, effect]))
         return _Evidence(*np.mean(total, axis=0))
 
-    def _predict(self, model: Scorer, tokens: Tokens) -> Floats:
+    def _predict(self, model: Scorer, tokens: Tokens, twin_of: NDArray[np.int64]) -> Floats:
         """(n, n_tracks), logits or scores; probabilities where those are averaged."""
         with full_float32():
             if self.config.strands == "mean_logits":
+                if isinstance(model, TwinScorer):
+                    return model.predict_twins(tokens, twin_of).astype(np.float64)
                 return model.predict(tokens).astype(np.float64)
             assert isinstance(model, StrandScorer)
-            forward = model.predict_strand(tokens).astype(np.float64)
+            forward = _strand(model, tokens, twin_of)
             if self.config.strands == "forward":
                 return forward
-            other = model.predict_strand(reverse_complement(tokens)).astype(np.float64)[:, model.reverse_partner]
+            other = _strand(model, reverse_complement(tokens), twin_of)[:, model.reverse_partner]
             return (expit(forward) + expit(other)) / 2
+
+
+def _strand(model: StrandScorer, tokens: Tokens, twin_of: NDArray[np.int64]) -> Floats:
+    if isinstance(model, TwinScorer):
+        return model.predict_twins(tokens, twin_of, both_strands=False).astype(np.float64)
+    return model.predict_strand(tokens).astype(np.float64)
 
 
 class _Evidence(NamedTuple):

@@ -76,8 +76,16 @@ class Conv(nn.Module):
             weight, total = F.pad(weight, (1, 0)), total + 1
         elif total % 2:
             x, total = F.pad(x, (0, 1)), total - 1
+        return self._run(x, weight, bias, total // 2)
+
+    def unpadded(self, x: Tensor) -> Tensor:
+        """The same of a stretch, only where every tap lies on it."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return self._run(x, self.weight.to(x.dtype), bias, 0)
+
+    def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         weight = weight.contiguous(memory_format=CHANNELS_LAST)
-        return F.conv2d(x, weight, bias, padding=(0, total // 2), dilation=(1, self.dilation), groups=self.groups)
+        return F.conv2d(x, weight, bias, padding=(0, padding), dilation=(1, self.dilation), groups=self.groups)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -141,7 +149,10 @@ def _max_of_neighbours(x: Tensor, kernel: int) -> Tensor:
 
 
 class AvgPoolSame(nn.Module):
-    """Mean of `kernel` neighbours, stride 1; at the ends the mean of those that exist."""
+    """Mean of `kernel` neighbours, stride 1; at the ends the mean of those that exist.
+
+    `first` says at which position a stretch begins that is given alone; its ends are taken as padded with zeros.
+    """
 
     def __init__(self, kernel: int, length: int) -> None:
         super().__init__()
@@ -151,8 +162,9 @@ class AvgPoolSame(nn.Module):
         scale = torch.tensor([kernel / (end - start) for start, end in windows])
         self.register_buffer("scale", scale.reshape(1, 1, 1, length), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pool(F.pad(x, (self.left, self.right))) * self.scale.to(x.dtype)
+    def forward(self, x: Tensor, first: int = 0) -> Tensor:
+        scale = self.scale[..., first : first + x.shape[-1]]
+        return self.pool(F.pad(x, (self.left, self.right))) * scale.to(x.dtype)
 
 
 class MaxPoolReduce(nn.MaxPool2d):

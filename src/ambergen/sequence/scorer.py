@@ -69,6 +69,28 @@ class StrandScorer(Scorer, Protocol):
 
 
 @runtime_checkable
+class TwinScorer(StrandScorer, Protocol):
+    """A scorer to which windows that resemble each other, as those of a variant's alleles do, cost less together."""
+
+    def predict_twins(
+        self, tokens: NDArray[np.uint8], twin_of: NDArray[np.int64], both_strands: bool = True
+    ) -> NDArray[np.float32]:
+        """Scores as `predict` gives them, or as `predict_strand` does, but for rounding.
+
+        Parameters
+        ----------
+        tokens : (n_windows, length) uint8
+        twin_of : (n_windows,), the row of the window that each resembles, its own where there is none
+            A window that another is the twin of is no twin itself.
+
+        Returns
+        -------
+        (n_windows, n_tracks) float32
+        """
+        ...
+
+
+@runtime_checkable
 class VariantScorer(Scorer, Protocol):
     """A scorer that needs to know where the variant is: gkm-SVM and PWM look at the words that overlap it only."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +13,20 @@ from safetensors.torch import load_file
 
 from ambergen.errors import InputError, SpaceError, StoreError
 from ambergen.models.factory import make_network
-from ambergen.models.layers import TrackNetwork, one_hot
+from ambergen.models.layers import TrackNetwork
+from ambergen.models.twins import logits_of
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
 from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
 
 _OF_A_WRONG_VALUE = (KeyError, TypeError, ValueError, AttributeError)
+
+_POSITIONS = 1 << 15
+"""Of windows that a CPU takes at once: the activations of two layers stay in its cache."""
+_WINDOWS = 512
+"""That another device takes at once."""
+_TWINS = 4
+"""Rows that are taken at once, for each of these windows."""
 
 
 class Model:
@@ -49,49 +58,63 @@ class Model:
     def length(self) -> int:
         return self.network.length
 
-    @torch.no_grad()
-    def predict(self, tokens: np.ndarray, batch: int = 512) -> np.ndarray:
+    def predict(self, tokens: np.ndarray, batch: int | None = None) -> np.ndarray:
         """Logits of windows, the mean of both strands; stranded tracks swap on the other one.
 
         Parameters
         ----------
         tokens : (n, length), uint8
+        batch : windows that the network takes at once; default: as many as the device is fastest with
 
         Returns
         -------
         (n, n_tracks), float32
         """
-        check_windows(tokens, self.length, "model")
-        parts = [self._both_strands(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+        return self.predict_twins(tokens, np.arange(len(tokens)), batch=batch)
+
+    def predict_strand(self, tokens: np.ndarray, batch: int | None = None) -> np.ndarray:
+        """Logits of windows on the strand that is given; see `predict`."""
+        return self.predict_twins(tokens, np.arange(len(tokens)), both_strands=False, batch=batch)
 
     @torch.no_grad()
-    def predict_strand(self, tokens: np.ndarray, batch: int = 512) -> np.ndarray:
-        """Logits of windows on the strand that is given.
+    def predict_twins(
+        self, tokens: np.ndarray, twin_of: np.ndarray, both_strands: bool = True, batch: int | None = None
+    ) -> np.ndarray:
+        """Logits of windows some of which differ from others in a few neighbouring bases, which is what they cost.
 
         Parameters
         ----------
         tokens : (n, length), uint8
+        twin_of : (n,), the row of the window that each resembles, its own where there is none
 
         Returns
         -------
         (n, n_tracks), float32
         """
         check_windows(tokens, self.length, "model")
-        parts = [self._logits(tokens[at : at + batch]) for at in range(0, len(tokens), batch)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+        logits = np.empty((len(tokens), len(self.tracks)), np.float32)
+        for rows, window in _batches(twin_of, batch or self._batch()):
+            logits[rows] = self._strands(tokens[rows], window, both_strands)
+        return logits
 
-    def _both_strands(self, tokens: np.ndarray) -> np.ndarray:
-        forward = self._logits(tokens)
-        if self.alphabet.complement is None:
+    def _batch(self) -> int:
+        return max(1, _POSITIONS // self.length) if self._device.type == "cpu" else _WINDOWS
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def _strands(self, tokens: np.ndarray, window: np.ndarray, both: bool) -> np.ndarray:
+        forward = self._logits(tokens, window)
+        if not both or self.alphabet.complement is None:
             return forward
-        reverse = self._logits(reverse_complement(tokens, self.alphabet))
+        reverse = self._logits(reverse_complement(tokens, self.alphabet), window)
         return (forward + reverse[:, self.reverse_partner]) / 2
 
-    def _logits(self, tokens: np.ndarray) -> np.ndarray:
-        device = next(self.network.parameters()).device
-        x = one_hot(torch.as_tensor(np.ascontiguousarray(tokens), device=device), n_symbols=self.alphabet.n_symbols)
-        return self.network(x).float().cpu().numpy()
+    def _logits(self, tokens: np.ndarray, window: np.ndarray) -> np.ndarray:
+        values = torch.as_tensor(np.ascontiguousarray(tokens), device=self._device)
+        twin_of = torch.as_tensor(window, device=self._device)
+        return logits_of(self.network, values, twin_of, self.alphabet.n_symbols).float().cpu().numpy()
 
     def save(self, folder: str | Path) -> Path:
         """Write the model into a folder; see `ambergen.training.saving.write_model`."""
@@ -147,3 +170,19 @@ class Model:
                 f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
                 "damaged or incomplete; train the model again."
             ) from error
+
+
+def _batches(twin_of: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of at most `size` windows with their twins behind them, and which of these rows each is a twin of."""
+    place = np.arange(len(twin_of))
+    is_twin = twin_of != place
+    order = np.lexsort((is_twin, twin_of))
+    number = np.cumsum(~is_twin[order]) - 1
+    for batch in np.split(order, np.flatnonzero(np.diff(number // size)) + 1) if len(order) else ():
+        for at in range(0, len(batch), _TWINS * size):
+            rows = batch[at : at + _TWINS * size]
+            own = np.arange(len(rows))
+            place[:] = -1
+            place[rows] = own
+            window = place[twin_of[rows]]
+            yield rows, np.where(window < 0, own, window)  # a twin whose window went before stands alone
