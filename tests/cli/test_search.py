@@ -1,17 +1,50 @@
-"""A search with an operation of the user's, as the docs have it; and what is said where the file is faulty."""
+"""What the docs say of a search: the keys that they name, and an operation of the user's; and faults of its file."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ambergen.config import load_run
+from ambergen.errors import ConfigError
 from ambergen.spaces import operations
 from tests.cli.conftest import Command
 
-METHODS = Path(__file__).parents[2] / "docs" / "methods.md"
+ROOT = Path(__file__).parents[2]
+METHODS = ROOT / "docs" / "methods.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_KEY = r"(?:data|search|space|train|compare|execute)(?:\.[a-z_]+)+"
+
+
+def keys_named(text: str) -> Iterator[tuple[str, str]]:
+    """Keys of the run file that a page names, each with its value; an empty one where there is none."""
+    yield from re.findall(rf"--set '?({_KEY})=([^\s'\"`]*)", text)
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for code in re.findall(r"`([^`]+)`", prose):
+        found = re.fullmatch(rf"({_KEY})(?:: (.+))?", " ".join(code.split()))
+        if found and not found[1].endswith((".json", ".parquet")):
+            yield found[1], found[2] or ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_docs__name_keys_that_a_run_file_has_with_values_that_it_takes(project: Path, page: Path) -> None:
+    for key, value in keys_named(page.read_text(encoding="utf-8")):
+        overrides = ["search.budget=3 trials", f"{key}={value or '[]'}"]
+        try:
+            load_run(project / "run.yaml", overrides)
+        except ConfigError as error:
+            if value or "is unknown" in str(error):
+                pytest.fail(f"{page.name} names {key}: {error}")
+
+
+def test_docs__of_methods_name_many_keys() -> None:
+    named = dict(keys_named(METHODS.read_text(encoding="utf-8")))
+    assert named["search.rungs"].startswith("{epochs: [")
+    assert {"search.method", "search.against", "search.max_parameters", "space.operations"} <= named.keys()
 
 
 @pytest.fixture

@@ -42,10 +42,13 @@ def search(
 ) -> None:
     """Search the space for good architectures; the store is built first where it is missing.
 
-    A budget is a time (90s, 30min, 2h) or a count (20 epochs, 500 steps, 40
-    trials). Rewards come from the search split; the few best are trained alone
-    for a short time, and the selection split names the winner. Ctrl-C leaves a
-    search that the same command continues.
+    search.method is evolution, random, nas or hierarchical, which train every
+    candidate alone, or enas or oneshot, whose candidates share weights. A budget
+    is a time (90s, 2h; '30min device' sums over all workers) or a count (40
+    trials; of training shared weights 20 epochs, 500 steps). Rewards come from
+    the search split; the few best are trained alone for a short time, and the
+    selection split names the winner. Ctrl-C leaves a search that the same
+    command continues.
 
     With --audit N the search is put to the test: N architectures of all sizes
     are trained alone, as finalists are, and measured on the selection split.
@@ -56,7 +59,7 @@ def search(
     Examples:
 
       ambergen search study/run.yaml
-      ambergen search study/run.yaml --set search.method=nas
+      ambergen search study/run.yaml --set search.method=nas --set 'search.budget=100 trials'
       ambergen search study/run.yaml --audit 50 --audit-seeds 2
     """
     from ambergen.cli.chain import do
