@@ -44,6 +44,15 @@ data:
   tracks: {tracks}
   # A table with the contig names that your files use (tab-separated); chr1, 1 and I are known without it.
   #aliases: chrom_alias.tsv
+  # Counts of the 5' ends of reads, for `ambergen train --scorer bpnet`; windows are chosen by the tracks above.
+  #counts:
+  #  tracks:
+  #    - {{name: CTCF, plus: ctcf.plus.bw, minus: ctcf.minus.bw}}
+  #    - {{name: DNase, bigwig: dnase.bw}}
+  #  # bases in the middle of a window that are counted; null: all
+  #  width: null
+  #  # how far a training may move windows
+  #  shift: 200
 """
 
 SPLIT = """\
