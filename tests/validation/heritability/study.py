@@ -17,6 +17,8 @@ N = 20_000
 N_BLOCKS, BLOCK_SIZE, N_INDIVIDUALS = 100, 10, 200
 N_JACKKNIFE = 25
 TRACKS = ("active", "level", "nothing")
+STEP = 10  # bases between variants
+OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 
 
 @cache
@@ -63,6 +65,10 @@ class Study:
     def sumstats(self, number: int) -> Path:
         return self.folder / f"trait{number}.sumstats.gz"
 
+    @property
+    def genome(self) -> Path:
+        return self.folder / "genome.fa"
+
     def arguments(self, out: str = "out", models: int = 2, traits: int = 2) -> list[object]:
         """Of the command, with searched and sampled models."""
         arms = [
@@ -82,19 +88,28 @@ def halves() -> list[slice]:
 
 def write_study(folder: Path, models: int = 2, traits: int = 2) -> Study:
     """All files of a study."""
-    counts, rng = genotypes(), generator(5, "traits")
+    counts, rng, bases = genotypes(), generator(5, "traits"), generator(5, "genome")
     ids = [f"rs{k}" for k in range(counts.shape[1])]
+    genome_text = []
     for number, rows in enumerate(halves(), start=1):
         own = ids[rows]
         places = np.arange(len(own))
         centimorgans = 5.0 * (places // BLOCK_SIZE) + 0.01 * (places % BLOCK_SIZE)
-        write_plink(folder / f"panel.{number}", counts[:, rows], centimorgans, None, [str(number)] * len(own), own)
+        positions = STEP * (places + 1)
+        text = "".join(bases.choice(list("ACGT"), positions[-1] + STEP))
+        genome_text.append(f">chr{number}\n{text}\n")
+        pairs = [(OTHER[text[p - 1]], text[p - 1]) for p in positions]
+        # a bim file may have either allele first
+        alleles = [pair[::-1] if k % 2 else pair for k, pair in enumerate(pairs)]
+        prefix = folder / f"panel.{number}"
+        write_plink(prefix, counts[:, rows], centimorgans, positions, [str(number)] * len(own), own, alleles)
         for model in [f"{arm}{k}" for arm in ("searched", "sampled") for k in range(models)]:
             lines = ["CHR\tBP\tSNP\tCM\t" + "\t".join(TRACKS)]
             for k, values in enumerate(tracks_of(model)[rows]):
-                lines.append(f"{number}\t{1000 * (k + 1)}\t{own[k]}\t0\t" + "\t".join(f"{v:.9g}" for v in values))
+                lines.append(f"{number}\t{STEP * (k + 1)}\t{own[k]}\t0\t" + "\t".join(f"{v:.9g}" for v in values))
             with gzip.open(folder / f"{model}.{number}.annot.gz", "wt") as stream:
                 stream.write("\n".join(lines) + "\n")
+    (folder / "genome.fa").write_text("".join(genome_text))
     for trait in range(traits):
         z = np.sqrt(simulate_chi2(genome(), rng, N))
         with gzip.open(folder / f"trait{trait}.sumstats.gz", "wt") as stream:

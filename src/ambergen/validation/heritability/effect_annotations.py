@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 
 from ambergen.effects.files import ending
 from ambergen.effects.files import read_effects as read_effect_file
-from ambergen.effects.job import Source
 from ambergen.errors import ConfigError, InputError
 from ambergen.io.annotation_output import column_names
 from ambergen.io.annotations import COLUMN_OF_SCORE, EffectAnnotation, Match, Score, effects_of_alleles
 from ambergen.io.chromosome_files import chromosomes, is_pattern, of_chromosome
-from ambergen.io.genome import Genome
 from ambergen.io.genotypes import PanelVariants, read_bim
-from ambergen.sequence.alphabets import DNA
-from ambergen.sequence.variants import Record
 from ambergen.statgen.effect_transforms import largest, rank_normalised
 
 Form = Literal["size", "rank", "top"]
@@ -189,35 +185,3 @@ def in_form(sizes: NDArray[np.float32], config: AnnotationConfig) -> NDArray:
     elif config.form == "top":
         formed = largest(sizes, config.share)
     return np.nan_to_num(formed, nan=0.0)
-
-
-def panel_source(prefix: Path, panel: dict[str, PanelVariants], genome: Genome, checksum: str) -> Source:
-    """The panel's variants for the engine of effects; of the two alleles that of the genome is the reference.
-
-    Parameters
-    ----------
-    checksum : of the bim files
-    """
-
-    def records() -> Iterator[Record]:
-        names = genome.aliases()
-        for variants in panel.values():
-            columns = (variants.contig, variants.position, variants.id, variants.first_allele, variants.second_allele)
-            for contig, position, name, first, second in zip(*(column.tolist() for column in columns), strict=True):
-                known = names.resolve(str(contig))
-                # A bim file does not say which of its alleles is the genome's; mostly it is the second.
-                is_first = known is not None and _stands(genome, known, position, first)
-                is_second = known is not None and _stands(genome, known, position, second)
-                # Of an indel both may: the longer one then is the genome's.
-                swap = is_first and (not is_second or len(first) > len(second))
-                ref, alt = (first, second) if swap else (second, first)
-                yield Record(str(contig), position, str(name), ref, (alt,))
-
-    return Source(f"{prefix}.bim", records, {"panel": prefix.name, "sha256": checksum})
-
-
-def _stands(genome: Genome, contig: str, position: int, allele: str) -> bool:
-    number = genome.number[contig]
-    begin = int(genome.first[number]) + position
-    end = begin + len(allele)
-    return end <= genome.first[number + 1] and DNA.decode(np.asarray(genome.tokens[begin:end])) == allele.upper()

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from ambergen.atomic import write_json
 from ambergen.effects.engine import Engine
-from ambergen.effects.job import Job, score_to_files, tell
+from ambergen.effects.job import Job, Source, score_to_files, tell
 from ambergen.effects.models import Ensemble, load_ensemble
 from ambergen.errors import InputError
 from ambergen.io.genome import Genome
 from ambergen.io.genotypes import PanelVariants
 from ambergen.progress import Progress
 from ambergen.sequence.alphabets import DNA
+from ambergen.sequence.variants import Record
 from ambergen.training.precision import default_device
-from ambergen.validation.heritability.effect_annotations import panel_source
 
 # A panel of the genome's own assembly has nearly no such variant; of another one, about every second.
 _MOST_OF_ANOTHER_GENOME = 0.1
@@ -143,3 +143,35 @@ def _codes(alleles: NDArray) -> NDArray[np.int64]:
 def _letters() -> Iterator[tuple[str, int]]:
     for letter in "ACGT":
         yield letter, int(DNA.encode(letter, "alleles")[0])
+
+
+def panel_source(prefix: Path, panel: dict[str, PanelVariants], genome: Genome, checksum: str) -> Source:
+    """The panel's variants for the engine of effects; of the two alleles that of the genome is the reference.
+
+    Parameters
+    ----------
+    checksum : of the bim files
+    """
+
+    def records() -> Iterator[Record]:
+        names = genome.aliases()
+        for variants in panel.values():
+            columns = (variants.contig, variants.position, variants.id, variants.first_allele, variants.second_allele)
+            for contig, position, name, first, second in zip(*(column.tolist() for column in columns), strict=True):
+                known = names.resolve(str(contig))
+                # A bim file does not say which of its alleles is the genome's; mostly it is the second.
+                is_first = known is not None and _stands(genome, known, position, first)
+                is_second = known is not None and _stands(genome, known, position, second)
+                # Of an indel both may: the longer one then is the genome's.
+                swap = is_first and (not is_second or len(first) > len(second))
+                ref, alt = (first, second) if swap else (second, first)
+                yield Record(str(contig), position, str(name), ref, (alt,))
+
+    return Source(f"{prefix}.bim", records, {"panel": prefix.name, "sha256": checksum})
+
+
+def _stands(genome: Genome, contig: str, position: int, allele: str) -> bool:
+    number = genome.number[contig]
+    begin = int(genome.first[number]) + position
+    end = begin + len(allele)
+    return end <= genome.first[number + 1] and DNA.decode(np.asarray(genome.tokens[begin:end])) == allele.upper()
