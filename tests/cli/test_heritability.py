@@ -70,6 +70,21 @@ def test_run__writes_the_files_of_ldsc(files: Files, command: Command, capsys: p
     assert len(pd.read_csv(out / "trait0.quantiles", sep="\t")) == 5
 
 
+def test_run__writes_a_page_with_figures(files: Files, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    page = files.folder / "pages" / "traits.html"
+    options = ("--frqfile", files.frequencies, "--quantiles-of", "level", "--report", page)
+    assert command("heritability", *arguments(files, *options)) == 0
+    words = page.read_text()
+    assert "Partitioned heritability · 3 annotations · 1 trait" in words
+    assert "Of 2 tests of enrichment in 1 trait" in words  # not of the base annotation
+    assert words.count("<svg") == 2  # enrichments, quantiles; too few points for others
+    assert "Quantiles of continuous annotations" in words
+    assert "ld.@" in words  # the settings
+    capsys.readouterr()
+    assert command("heritability", *arguments(files, "--report", page)) == 0
+    assert "which need the annotations and the panel’s frequencies" in page.read_text()
+
+
 def test_run__of_several_traits_prints_json_and_their_meta_analysis(
     files: Files, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

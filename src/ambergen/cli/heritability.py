@@ -158,6 +158,9 @@ def run(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="A folder for tables, delete values and settings."),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="A page with figures, such as traits.html.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Stratified LD-score regression of one or several traits.
@@ -168,7 +171,8 @@ def run(
     traits also their meta-analysis. Every filter says what it dropped.
 
     --out writes TRAIT.results with the columns of LDSC, TRAIT.quantiles,
-    TRAIT.delete and TRAIT.part_delete, TRAIT.json, and meta.tsv.
+    TRAIT.delete and TRAIT.part_delete, TRAIT.json, and meta.tsv. --report
+    writes one page with figures: enrichments, quantiles, what was dropped.
 
     Examples:
 
@@ -212,6 +216,8 @@ def run(
             task.advance()
     if out is not None:
         _write(out, results, records, settings)
+    if report is not None:
+        _write_page(report, results, records, settings)
     if as_json:
         print(json.dumps({"settings": settings, "traits": records, "meta": _meta(results)}, indent=2))
         return
@@ -364,6 +370,29 @@ def _write(out: Path, traits: list[TraitResult], records: list[dict[str, Any]], 
             write_text(out / "meta.tsv", _tsv(meta))
 
 
+def _write_page(path: Path, traits: list[TraitResult], records: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+    """All traits on one page."""
+    from ambergen.provenance import provenance
+    from ambergen.report.heritability_page import write_heritability_page
+    from ambergen.report.heritability_results import plain_results
+
+    filters = {record["trait"]: {reason: n for reason, n in _dropped(record).items() if n} for record in records}
+    made = provenance(seed=0, device="cpu", dtype="float64", threads=1)
+    files = {record["trait"]: record["inputs"]["file"] for record in records}
+    told = json.dumps({"provenance": made, "settings": settings, "traits": files}, indent=1, ensure_ascii=False)
+    write_heritability_page(path, plain_results(traits, filters), path.stem, told)
+
+
+def _dropped(record: dict[str, Any]) -> dict[str, int]:
+    """What was left out of a trait's variants and of the reference, by reason."""
+    inputs = record["inputs"]
+    own = {"incomplete": inputs["incomplete"], "of an id that came before": inputs["duplicates"], **record["dropped"]}
+    return {
+        **{f"dropped: {reason}": n for reason, n in own.items()},
+        **{f"no reference: {reason}": n for reason, n in inputs["reference_dropped"].items()},
+    }
+
+
 def _tsv(frame: pd.DataFrame) -> str:
     return frame.to_csv(sep="\t", index=False, float_format="%.9g", na_rep="NA")
 
@@ -373,16 +402,10 @@ def _text(trait: TraitResult, record: dict[str, Any]) -> str:
         error = record[f"{name}_error"]
         return f"{_short(record[name])} ({_short(error)})" if error is not None else _short(record[name])
 
-    inputs = record["inputs"]
-    dropped = {
-        "incomplete": inputs["incomplete"], "of an id that came before": inputs["duplicates"],
-        **record["dropped"],
-    }  # fmt: skip
     rows: list[tuple[str, object]] = [
         ("trait", trait.trait),
         ("variants in the regression", f"{trait.n_variants:,} in {trait.n_blocks} blocks"),
-        *((f"  dropped: {reason}", f"{count:,}") for reason, count in dropped.items() if count),
-        *((f"  no reference: {reason}", f"{count:,}") for reason, count in inputs["reference_dropped"].items()),
+        *((f"  {reason}", f"{count:,}") for reason, count in _dropped(record).items() if count),
         ("h2, observed scale", with_error("h2")),
         *((("h2, scale of liability", with_error("h2_liability")),) if record["h2_liability"] is not None else ()),
         ("intercept", with_error("intercept")),

@@ -91,8 +91,8 @@ def tracks(
     any instant, the same command goes on; a further trait or model adds only
     its own work. What cannot be fitted is a row with its reason.
 
-    Writes tracks, quintiles and, with two arms, comparison (.tsv and .parquet)
-    and heritability.json into DIR.
+    Writes tracks, quintiles and, with two arms, comparison (.tsv and .parquet),
+    heritability.json and a page with figures, heritability.html, into DIR.
 
     Examples:
 
@@ -106,6 +106,7 @@ def tracks(
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.executors.engines import make_executor
     from ambergen.provenance import provenance
+    from ambergen.report.heritability_page import write_study_page
     from ambergen.validation.heritability.tables import SUMMARY, write_table
     from ambergen.validation.heritability.track_sources import find_sources
     from ambergen.validation.heritability.track_study import Study, StudyConfig, StudyInputs, named_traits, record_of
@@ -138,6 +139,7 @@ def tracks(
     compared = {searched, sampled} <= set(record["arms"])
     if compared:
         _compare(out, searched, sampled)
+    write_study_page(out)
     _tell(out, as_json)
 
 
@@ -158,14 +160,17 @@ def compare(
     all traits with random effects. q is over the traits. All tracks count; a
     second view has those in which an arm is significantly above.
 
-    Writes comparison.tsv and comparison.parquet into DIR.
+    Writes comparison.tsv and comparison.parquet into DIR, and the page anew.
 
     Examples:
 
       ambergen heritability compare study/
       ambergen heritability compare study/ --searched amber --sampled random --json
     """
+    from ambergen.report.heritability_page import write_study_page
+
     _compare(folder, searched, sampled)
+    write_study_page(folder)
     _tell(folder, as_json, tracks_too=False)
 
 
@@ -201,7 +206,7 @@ def _tell(folder: Path, as_json: bool, tracks_too: bool = True) -> None:
         print(("\n" if tracks_too else "") + _comparison_text(comparison) + "\n")
         print("\n".join(record["comparison"]["sentences"]))
     if tracks_too:
-        print(f"\nTables and settings: {folder}")
+        print(f"\nTables and settings: {folder}; figures: {folder / 'heritability.html'}")
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,10 @@ from ambergen.atomic import write_text
 from ambergen.report.heritability_figures import (
     ALL_TRACKS,
     FALSE_DISCOVERY,
-    JACKKNIFE,
     MEASURES,
     MOST_COLUMNS,
     MOST_PANELS,
     MOST_ROWS,
-    RANDOM_EFFECTS,
     arm_colour,
     arm_names,
     chosen,
@@ -33,30 +30,17 @@ from ambergen.report.heritability_figures import (
     quintile_figure,
     volcano_figure,
 )
+from ambergen.report.heritability_results import TRAITS, HeritabilityResults, study_results
 from ambergen.report.sentences import known, names_text
 from ambergen.validation.heritability.tables import ALL_TRAITS, COMPARISON, OK, QUINTILES, TRACKS
 
-TRAITS: dict[str, type] = {
-    "trait": str,
-    "n_variants": float,  # in the regression
-    "n_blocks": float,
-    "h2": float,
-    "h2_se": float,
-    "intercept": float,
-    "intercept_se": float,  # nan where the intercept was given
-    "mean_chi2": float,
-    "lambda_gc": float,
-}
-"""Columns of a table of traits."""
-
+PAGE = "heritability.html"
 TESTS = {
     "jackknife": "jackknife",
     "wilcoxon_tracks": "Wilcoxon over tracks",
     "mann_whitney_architectures": "Mann-Whitney over architectures",
     "random_effects": "random effects over traits",
 }
-# The arms that `comparison` sets against each other, and its test with the architecture as the unit.
-SEARCHED, SAMPLED, ARCHITECTURES = "searched", "sampled", "mann_whitney_architectures"
 # Finucane et al. (2015) partition the heritability of traits from here on.
 CLEAR_HERITABILITY = 7.0
 # Rows of a table: more are in the file, where nobody scrolls.
@@ -64,29 +48,23 @@ MOST_TABLE_ROWS = 300
 MOST_FORESTS = 12
 
 
-@dataclass(frozen=True)
-class HeritabilityResults:
-    """What the page shows; tables may be empty, and columns that are absent are taken as unknown.
-
-    tracks, quintiles, comparison : as of `ambergen.validation.heritability.tables`
-    traits : one row a trait, with TRAITS; what is absent is the median over the regressions of `tracks`
-    filters : trait -> reason -> variants of the study that were dropped
-    sentences : what was found, in words; empty: the page's own
-    notes : what a reader should know beside, a sentence each
-    """
-
-    tracks: pd.DataFrame
-    quintiles: pd.DataFrame = field(default_factory=pd.DataFrame)
-    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
-    traits: pd.DataFrame = field(default_factory=pd.DataFrame)
-    filters: dict[str, dict[str, int]] = field(default_factory=dict)
-    sentences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 def write_heritability_page(path: Path, results: HeritabilityResults, name: str, made: str = "") -> None:
     """Write the page; it is replaced at once or not at all. For parameters see `heritability_page`."""
     write_text(path, heritability_page(results, name, made))
+
+
+def write_study_page(folder: Path) -> Path:
+    """Write the page of a study into its folder.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder is none of a finished `ambergen heritability tracks`.
+    """
+    results, made = study_results(folder)
+    path = folder / PAGE
+    write_heritability_page(path, results, folder.resolve().name, made)
+    return path
 
 
 def heritability_page(results: HeritabilityResults, name: str, made: str = "") -> str:
@@ -107,8 +85,8 @@ def heritability_page(results: HeritabilityResults, name: str, made: str = "") -
         name=name,
         made=made,
         under=_under(tracks),
-        sentences=results.sentences or sentences(tracks, comparison),
-        notes=[*results.notes, *hints(tracks, traits)],
+        sentences=results.sentences or sentences(tracks),
+        notes=[*results.notes, *hints(tracks, traits, not results.sentences)],
         traits=[_trait(row) for _, row in _trait_rows(usable, traits).iterrows()],
         forests=_forests(usable),
         more_forests=max(0, usable["trait"].nunique() - MOST_FORESTS),
@@ -117,7 +95,7 @@ def heritability_page(results: HeritabilityResults, name: str, made: str = "") -
         volcano=_svg(volcano_figure(usable)),
         qq=_svg(quantile_figure(usable)),
         **_quintiles(usable, quintiles),
-        **_comparison(usable, comparison),
+        **_comparison(usable, comparison, results.compared),
         filters=_filters(results.filters),
     )
 
@@ -164,7 +142,7 @@ def _under(tracks: pd.DataFrame) -> str:
 # ---- in words
 
 
-def sentences(tracks: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
+def sentences(tracks: pd.DataFrame) -> list[str]:
     """What was found, for people who do not read tables."""
     usable = with_result(tracks)
     tested = usable[np.isfinite(usable["enrichment_p"])]
@@ -195,7 +173,7 @@ def sentences(tracks: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
             "a false discovery rate of 5 %. Enrichment tells where heritability lies; a coefficient, whether the "
             "annotation says more than the others do."
         )
-    return [*told, *_comparison_sentences(comparison)]
+    return told
 
 
 def _found_sentence(tested: pd.DataFrame, up: pd.DataFrame, down: pd.DataFrame) -> str:
@@ -211,56 +189,12 @@ def _found_sentence(tested: pd.DataFrame, up: pd.DataFrame, down: pd.DataFrame) 
     return f"{words}, at a false discovery rate of 5 %."
 
 
-def _comparison_sentences(comparison: pd.DataFrame) -> list[str]:
-    """Over all traits and tracks: the models at hand, then what follows for searching."""
-    told = []
-    everything = comparison[(comparison["view"] == ALL_TRACKS) & np.isfinite(comparison["difference"])]
-    for measure, words in MEASURES.items():
-        rows = everything[everything["measure"] == measure]
-        of_traits = rows[(rows["test"] == JACKKNIFE) & (rows["trait"] != ALL_TRAITS)]
-        if of_traits.empty:
-            continue
-        higher = int((of_traits["difference"] > 0).sum())
-        sure = of_traits[of_traits["q"] < FALSE_DISCOVERY]
-        told.append(
-            f"Mean {words} over tracks is higher with searched than with sampled models in {higher:,} of "
-            f"{_n(len(of_traits), 'trait')}; for {len(sure) or 'none'} of them the difference is sure (q < 0.05)."
-        )
-        for _, row in rows[(rows["test"] == RANDOM_EFFECTS) & (rows["trait"] == ALL_TRAITS)].iterrows():
-            told[-1] += (
-                f" Over all traits it is {_signed(row['difference'])} ({_signed(row['low'])} to "
-                f"{_signed(row['high'])}, p = {_p(row['p'])})."
-            )
-    if told:
-        told.append(_architecture_sentence(everything))
-    return told
-
-
-def _architecture_sentence(comparison: pd.DataFrame) -> str:
-    rows = comparison[(comparison["test"] == ARCHITECTURES) & (comparison["trait"] == ALL_TRAITS)]
-    rows = rows[np.isfinite(rows["p"])]
-    if rows.empty:
-        return (
-            "These differences describe the models at hand and say nothing of searching as such, which takes several "
-            "architectures in each arm."
-        )
-    parts = [
-        f"{_signed(row['difference'])} in {MEASURES.get(row['measure'], row['measure'])} (p = {_p(row['p'])})"
-        for _, row in rows.iterrows()
-    ]
-    first = rows.iloc[0]
-    return (
-        f"With the architecture as the unit, {first['n_searched']:.0f} searched against {first['n_sampled']:.0f} "
-        f"sampled, the difference is {names_text(parts)}."
-    )
-
-
-def hints(tracks: pd.DataFrame, traits: pd.DataFrame) -> list[str]:
-    """What makes results doubtful."""
+def hints(tracks: pd.DataFrame, traits: pd.DataFrame, of_traits: bool = True) -> list[str]:
+    """What makes results doubtful; of traits too, unless sentences have told of them."""
     found = []
     rows = _trait_rows(with_result(tracks), traits)
     weak = rows[rows["h2"] < CLEAR_HERITABILITY * rows["h2_se"]]["trait"].tolist()
-    if weak:
+    if weak and of_traits:
         found.append(
             f"Heritability is less than {CLEAR_HERITABILITY:g} standard errors above 0 for {names_text(weak)}: shares "
             "of so uncertain a whole are hardly known (Finucane et al. 2015 leave such traits out)."
@@ -282,9 +216,10 @@ def _trait_rows(usable: pd.DataFrame, traits: pd.DataFrame) -> pd.DataFrame:
     """One row a trait; what the table of traits does not say is the median over its regressions."""
     names = list(dict.fromkeys([*traits["trait"], *usable["trait"]]))
     given = traits.drop_duplicates("trait").set_index("trait")
-    medians = usable.groupby("trait")[["h2", "h2_se"]].median()
+    columns = ["h2", "h2_se", "intercept", "intercept_se"]
+    medians = usable.groupby("trait")[columns].median()
     rows = given.reindex(names)
-    for column in ("h2", "h2_se"):
+    for column in columns:
         rows[column] = rows[column].fillna(medians[column].reindex(names))
     return rows.rename_axis("trait").reset_index()
 
@@ -404,20 +339,20 @@ def _quintiles(usable: pd.DataFrame, quintiles: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _comparison(usable: pd.DataFrame, comparison: pd.DataFrame) -> dict[str, Any]:
+def _comparison(usable: pd.DataFrame, comparison: pd.DataFrame, compared: tuple[str, str]) -> dict[str, Any]:
     rows = comparison[np.isfinite(comparison["difference"])]
     arms = arm_names(usable)
     pairs = []
-    if SEARCHED in arms and SAMPLED in arms:
-        both = usable[usable["arm"].isin([SEARCHED, SAMPLED]) & np.isfinite(usable["enrichment"])]
+    if len(comparison) and set(compared) <= set(arms):
+        both = usable[usable["arm"].isin(compared) & np.isfinite(usable["enrichment"])]
         means = both.pivot_table(index="track", columns="arm", values="enrichment", sort=False)
-        means = means.reindex(columns=[SEARCHED, SAMPLED]).dropna()
+        means = means.reindex(columns=list(compared)).dropna()
         best = both.groupby("track")["enrichment_p"].min().reindex(means.index).sort_values(kind="stable")
         means = means.loc[best.index[:MOST_ROWS]]
-        order = [str(name) for name in (means[SEARCHED] - means[SAMPLED]).sort_values(ascending=False).index]
+        order = [str(name) for name in (means[compared[0]] - means[compared[1]]).sort_values(ascending=False).index]
         traits = list(dict.fromkeys(both["trait"]))
         pairs = [
-            Markup(pairs_figure(both, (SEARCHED, SAMPLED), traits[first : first + MOST_COLUMNS], order))
+            Markup(pairs_figure(both, compared, traits[first : first + MOST_COLUMNS], order))
             for first in range(0, min(len(traits), MOST_FORESTS), MOST_COLUMNS)
             if order
         ]
@@ -455,7 +390,7 @@ def _signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{number_text(value)}" if known(value) else "–"
 
 
-def _filters(filters: dict[str, dict[str, int]]) -> dict[str, Any] | None:
+def _filters(filters: Mapping[str, Mapping[str, int]]) -> dict[str, Any] | None:
     """Traits in rows, reasons in columns."""
     reasons = list(dict.fromkeys(reason for counts in filters.values() for reason in counts))
     if not reasons:
