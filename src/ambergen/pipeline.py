@@ -319,8 +319,11 @@ def own_recipes(place: Workplace, store: Store) -> None:
     """Train those scorers of the comparison that learn by recipes of their own; what is there is kept."""
     compare = place.run.compare
     for name in compare.own_recipe:
-        motifs = compare.motifs if name == "pwm" else None
-        _train_rival(place, store, RivalConfig(name, settings=compare.settings, motifs=motifs))
+        if name == "pwm":
+            rival = RivalConfig(name, motifs=compare.motifs, motif=compare.motif)
+        else:
+            rival = RivalConfig(name, settings=compare.settings)
+        _train_rival(place, store, rival)
 
 
 def _train_rival(place: Workplace, store: Store, rival: RivalConfig) -> list[Trained]:

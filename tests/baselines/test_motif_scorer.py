@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ambergen.baselines.motif_scorer import MotifScorer
+from ambergen.baselines.motif_scorer import SITE_P, MotifScorer
 from ambergen.baselines.pwm import PWM
 from ambergen.datasets.building import build
 from ambergen.datasets.config import DataConfig, TableSource
@@ -118,7 +118,7 @@ def test_effect__of_a_deletion_sees_what_it_joins() -> None:
 def test_effect__is_nan_where_no_place_is_known() -> None:
     scorer = MotifScorer({"ap1": (matrix_of("TGACTCA"),), "short": (matrix_of("CC"),)}, 15)
     ref, alt = window("NNNNNCACNNNNNNN"), window("NNNNNCCCNNNNNNN")
-    for unit in ("bits", "p"):
+    for unit in ("bits", "p", "occupancy"):
         effects = MotifScorer(scorer.motifs, 15, unit).variant_effect(ref, alt, 6)
         assert np.isnan(effects[0]).tolist() == [True, False]
         assert effects[0, 1] > 0
@@ -159,9 +159,45 @@ def test_choose__takes_the_matrix_that_ranks_the_training_windows_best(tmp_path:
         (({}, 30), "there is no track; expected at least one matrix for each track"),
         (({"a": ()}, 30), "the track a has no matrix"),
         (({"a": (matrix_of("GATAAG"),)}, 5), "GATAAG of the track a has 6 columns, the windows 5 bases"),
-        (({"a": (matrix_of("GATAAG"),)}, 30, "nats"), "no unit 'nats'; expected one of bits, p"),
+        (({"a": (matrix_of("GATAAG"),)}, 30, "nats"), "no unit 'nats'; expected one of bits, p, occupancy"),
     ],
 )
 def test_scorer__says_what_is_wrong(arguments: tuple, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         MotifScorer(*arguments)
+
+
+def test_occupancy__is_the_logarithm_of_a_sum_over_places_and_strands() -> None:
+    pwm = matrix_of("TGACTC")
+    scorer = MotifScorer({"ap1": (pwm,)}, 20, "occupancy")
+    tokens = np.random.default_rng(0).integers(0, 4, (30, 20)).astype(np.uint8)
+    match = pwm.distribution.threshold(SITE_P)
+    expected = np.log2(1 + np.exp2(pwm.scores(tokens) - match).sum(axis=(1, 2)))
+    np.testing.assert_allclose(scorer.predict(tokens)[:, 0], expected, rtol=1e-5)
+    alt = tokens.copy()
+    alt[:, 8] = (alt[:, 8] + 1) % 4
+    touched = slice(8 - pwm.width + 1, 9)
+    sums = [np.log2(1 + np.exp2(pwm.scores(t)[:, :, touched] - match).sum(axis=(1, 2))) for t in (tokens, alt)]
+    np.testing.assert_allclose(scorer.variant_effect(tokens, alt, 8)[:, 0], sums[1] - sums[0], rtol=1e-4, atol=1e-6)
+
+
+def test_occupancy__what_happens_far_from_a_match_is_nothing() -> None:
+    pwm = matrix_of("TGACTCAT")
+    bits, occupancy = (MotifScorer({"ap1": (pwm,)}, 21, unit) for unit in ("bits", "occupancy"))
+    far, near = window("C" * 21), window("CCCCCCTGACTCATCCCCCCC")
+    changed_far, changed_near = far.copy(), near.copy()
+    changed_far[0, 10], changed_near[0, 10] = 3, 0
+    assert abs(bits.variant_effect(far, changed_far, 10)[0, 0]) > 1
+    assert abs(occupancy.variant_effect(far, changed_far, 10)[0, 0]) < 0.05
+    assert occupancy.variant_effect(near, changed_near, 10)[0, 0] < -0.5
+
+
+def test_threshold__is_the_lowest_score_that_is_rare_enough() -> None:
+    pwm = matrix_of("TGACTC")
+    words = np.stack(np.meshgrid(*[np.arange(4)] * 6, indexing="ij"), axis=-1).reshape(-1, 6).astype(np.uint8)
+    scores = np.sort(pwm.scores(words)[:, 0, 0])
+    for p in (0.1, 0.01, 0.002):
+        found = pwm.distribution.threshold(p)
+        assert (scores >= found + 0.05).mean() <= p
+        assert (scores >= found - 0.05).mean() > p - 0.01
+    assert pwm.distribution.threshold(1e-9) == pytest.approx(scores[-1], abs=0.05)

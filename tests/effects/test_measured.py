@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 import ambergen as ag
-from ambergen.effects.measured import agreement, read_measured
+from ambergen.effects.measured import BLOCK, agreement, correlation_intervals, read_measured
 from ambergen.errors import FileFormatError
 from ambergen.io.genome import Genome
 from tests.effects.conftest import Linear
@@ -66,3 +66,44 @@ def test_read_measured__refuses_with_a_remedy(tmp_path: Path, text: str, words: 
     (tmp_path / "m.tsv").write_text(text)
     with pytest.raises(FileFormatError, match=words):
         read_measured(tmp_path / "m.tsv", "x")
+
+
+def test_read_measured__takes_the_rows_that_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "m.tsv"
+    path.write_text(
+        "chrom\tpos\tref\talt\tx\tRelease\tn\n1\t5\tA\tC\t1\tnew\t9\n1\t6\tA\tC\tbad\told\t9\n1\t7\tA\tC\t2\tnew\t11\n"
+    )
+    assert read_measured(path, "x", where={"Release": "new"})["pos"].tolist() == [5, 7]
+    assert read_measured(path, "x", where={"Release": "new"}, at_least={"n": 10})["pos"].tolist() == [7]
+    with pytest.raises(FileFormatError, match="no row has Release = older and n >= 3; expected some"):
+        read_measured(path, "x", where={"Release": "older"}, at_least={"n": 3})
+    with pytest.raises(FileFormatError, match="barcodes is missing"):
+        read_measured(path, "x", at_least={"barcodes": 3})
+    with pytest.raises(FileFormatError, match="row 2: measured is 'bad'"):
+        read_measured(path, "x", where={"Release": "old"})
+
+
+def test_correlation_intervals__hold_the_estimate_and_widen_with_clusters() -> None:
+    rng = np.random.default_rng(1)
+    pos, chrom = np.arange(600), np.full(600, "e")
+    signal = rng.normal(size=600)
+    x, y = signal + rng.normal(size=600), signal + rng.normal(size=600)
+    found = correlation_intervals(x, y, chrom, pos)
+    value = np.corrcoef(x, y)[0, 1]
+    assert found["pearson_low"] < value < found["pearson_high"]
+    fisher = 2 * 1.96 / np.sqrt(597) * (1 - value**2)
+    assert found["pearson_high"] - found["pearson_low"] == pytest.approx(fisher, rel=0.35)
+    assert found["spearman_low"] < spearmanr(x, y).statistic < found["spearman_high"]
+    # The same number of values, but alike within each block
+    first = np.repeat(rng.normal(size=30), BLOCK)
+    second = np.repeat(rng.normal(size=30), BLOCK)
+    wide = correlation_intervals(first + rng.normal(size=600) / 10, second, chrom, pos)
+    assert wide["pearson_high"] - wide["pearson_low"] > 2 * (found["pearson_high"] - found["pearson_low"])
+
+
+def test_correlation_intervals__are_not_there_with_few_blocks_or_constant_values() -> None:
+    pos, chrom = np.arange(9 * BLOCK), np.full(9 * BLOCK, "e")
+    values = np.random.default_rng(0).normal(size=len(pos))
+    assert np.isnan(list(correlation_intervals(values, values, chrom, pos).values())).all()
+    flat = correlation_intervals(np.zeros(500), np.arange(500.0), np.full(500, "e"), np.arange(500))
+    assert np.isnan(list(flat.values())).all()

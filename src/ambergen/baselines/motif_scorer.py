@@ -18,7 +18,9 @@ from ambergen.metrics.ranking import auroc
 from ambergen.sequence.changed_spans import changed_spans
 from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
 
-Unit = Literal["bits", "p"]
+Unit = Literal["bits", "p", "occupancy"]
+SITE_P = 1e-4
+"""A place is half occupied where a random word scores as much with this probability, the usual limit of a match."""
 
 _PLACES = 1 << 20
 """Places that are scanned at a time."""
@@ -30,7 +32,8 @@ class MotifScorer:
     Attributes
     ----------
     motifs : the matrices of each track
-    unit : "bits" for log-odds, "p" for -log10 of the p-value of a place, which matrices of different widths share
+    unit : "bits" for log-odds, "p" for -log10 of the p-value of a place, which matrices of different widths share, or
+        "occupancy", the bits by which all places together exceed a match, and about 0 where none comes near to one
 
     Notes
     -----
@@ -38,6 +41,9 @@ class MotifScorer:
     there is no place without unknown bases (0 in "p"). A variant's effect is the best score among the places that it
     touches, alternate minus reference; of several matrices, that of the largest absolute value counts (Wagih et al.,
     2018). It is nan where no matrix has such a place without unknown bases for both alleles.
+
+    Occupancy is log2(1 + sum of 2^(b - t)) over the places and strands of a window, or those that a variant touches,
+    with the bits b of a place and t those of a match (`SITE_P`): what a change far from any match does is no change.
 
     References
     ----------
@@ -119,7 +125,7 @@ class MotifScorer:
         for start in range(0, len(tokens), step):
             groups = letter_groups(tokens[start : start + step])
             for column, matrices in enumerate(self.motifs.values()):
-                best = [self._in_unit(m, scan(groups, self.length, m.matrix).max(axis=(1, 2))) for m in matrices]
+                best = [self._total(m, scan(groups, self.length, m.matrix)) for m in matrices]
                 out[start : start + step, column] = np.max(best, axis=0)
         return out
 
@@ -144,25 +150,34 @@ class MotifScorer:
         for column, matrices in enumerate(self.motifs.values()):
             effects = []
             for m in matrices:
-                best = []
+                both = []
                 for is_alt, letters in enumerate(groups):
-                    scores = scan(letters, self.length, m.matrix).max(axis=1)
-                    touched = spans.touched(m.width, scores.shape[1], bool(is_alt))
-                    best.append(np.where(touched, scores, -np.inf).max(axis=1))
-                defined = np.isfinite(best).all(axis=0)
-                before, after = (self._in_unit(m, np.where(defined, bits, 0)) for bits in best)
+                    scores = scan(letters, self.length, m.matrix)
+                    touched = spans.touched(m.width, scores.shape[2], bool(is_alt))
+                    both.append(np.where(np.expand_dims(touched, 1), scores, -np.inf))
+                defined = np.isfinite([scores.max(axis=(1, 2)) for scores in both]).all(axis=0)
+                # Where a side has no place any number will do, for it is not taken
+                before, after = (
+                    self._total(m, np.where(np.expand_dims(defined, (1, 2)), scores, 0)) for scores in both
+                )
                 effects.append(np.where(defined, after - before, np.nan))
             out[:, column] = _largest(np.array(effects))
         return out
 
-    def _in_unit(self, matrix: PWM, bits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return bits if self.unit == "bits" else -np.log10(matrix.p_value(bits)) + 0.0
+    def _total(self, matrix: PWM, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) of the bits (n, 2, n_places) of all places."""
+        if self.unit == "occupancy":
+            match = matrix.distribution.threshold(SITE_P)
+            return np.log2(1 + np.exp2(scores - match).sum(axis=(1, 2)))
+        best = scores.max(axis=(1, 2))
+        return best if self.unit == "bits" else -np.log10(matrix.p_value(best)) + 0.0
 
     def describe(self) -> str:
         """What it is, in a few words."""
         n = sum(len(matrices) for matrices in self.motifs.values())
-        unit = "bits" if self.unit == "bits" else "-log10 p"
-        return f"{n} position weight matrices for {len(self.tracks)} tracks, best place on either strand, in {unit}"
+        unit = {"bits": "in bits", "p": "in -log10 p", "occupancy": "as occupancy"}[self.unit]
+        place = "all places" if self.unit == "occupancy" else "best place"
+        return f"{n} position weight matrices for {len(self.tracks)} tracks, {place} on either strand, {unit}"
 
     def save(self, folder: str | Path) -> Path:
         """Write the counts into a folder; see `ambergen.training.saving.write_model`."""

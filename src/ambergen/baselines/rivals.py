@@ -22,7 +22,7 @@ from ambergen.baselines.pwm import PWM
 from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, JobError
 from ambergen.executors.base import Executor, Job, JobResult
-from ambergen.io.motifs import read_motifs
+from ambergen.io.motifs import motifs_of, read_motifs
 from ambergen.metrics.ranking import Ranking, defined, mean_defined, ranking
 from ambergen.models.bpnet import COUNT_WEIGHT, BPNetShape
 from ambergen.models.deepbind import DeepBindShape
@@ -56,6 +56,7 @@ class RivalConfig:
     settings : drawn settings of deepbind of which the best on the selection split is taken, 30 as published (there by
         three-fold validation); 0 takes the middle of the rates and the largest first weights
     motifs : file of matrices among which pwm chooses
+    motif : names or identifiers of those of the file that it chooses among; empty for all
     gkm : words and kernel of gkm
     count_weight : of bpnet, that of the error of the counts beside the profile's; None for half the mean reads of a
         window, with which they weigh about the same
@@ -66,6 +67,7 @@ class RivalConfig:
     scale: float = 1.0
     settings: int = 30
     motifs: Path | None = None
+    motif: tuple[str, ...] = ()
     gkm: GkmConfig = field(default_factory=GkmConfig)
     count_weight: float | None = COUNT_WEIGHT
 
@@ -84,6 +86,8 @@ class RivalConfig:
                 f"motifs: the scorer is {self.scorer} and {found}; expected a file of motifs (JASPAR or MEME) with "
                 "pwm, and with no other."
             )
+        if self.motif and self.motifs is None:
+            raise ConfigError(f"motif: {', '.join(self.motif)} of no file; expected names of motifs only with a file.")
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def check(store: Store, config: RivalConfig) -> None:
     """Raise an InputError where a rival cannot learn from a store, or its motifs cannot be read."""
     if config.scorer in ("gkm", "pwm"):
         check_gkm(store.alphabet)
-        _matrices(config.motifs, store.length)
+        _matrices(config, store.length)
     elif config.scorer == "kmer":
         check_kmer(store.alphabet)
     elif config.scorer == "bpnet":
@@ -325,15 +329,19 @@ def _fitted(job: FitJob, store: Store) -> Scorer:
     elif job.rival.scorer == "kmer":
         model = KmerRegression.fit(store, job.seed, provenance=origin)
     else:
-        model = MotifScorer.choose(store, dict.fromkeys(store.tracks, _matrices(job.rival.motifs, store.length)))
+        model = MotifScorer.choose(store, dict.fromkeys(store.tracks, _matrices(job.rival, store.length)))
         model.provenance = {**origin, **model.provenance}
     model.save(job.out)
     return model
 
 
-def _matrices(path: Path | None, length: int) -> list[PWM]:
-    """Those of a file that windows of `length` bases have room for; none where there is no file."""
-    matrices = [] if path is None else [PWM.of(motif) for motif in read_motifs(path)]
+def _matrices(config: RivalConfig, length: int) -> list[PWM]:
+    """Those of its file and names that windows of `length` bases have room for; none where there is no file."""
+    path = config.motifs
+    motifs = () if path is None else read_motifs(path)
+    if config.motif:
+        motifs = tuple(dict.fromkeys(motif for name in config.motif for motif in motifs_of(motifs, name, str(path))))
+    matrices = [PWM.of(motif) for motif in motifs]
     fitting = [matrix for matrix in matrices if matrix.width <= length]
     if matrices and not fitting:
         raise ConfigError(
@@ -354,7 +362,7 @@ def _facts(store: Store, config: RivalConfig) -> dict[str, Any]:
     if config.scorer == "gkm":
         facts |= {"gkm": plain_data(config.gkm)}
     if config.motifs is not None:
-        facts |= {"motifs": config.motifs.name}
+        facts |= {"motifs": config.motifs.name} | ({"motif": list(config.motif)} if config.motif else {})
     # Through JSON, so that it equals what is read back from a model
     return dict(json.loads(json.dumps(facts)))
 

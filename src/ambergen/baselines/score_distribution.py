@@ -40,6 +40,12 @@ class ScoreDistribution(NamedTuple):
         values = np.where(bins < len(self.survival), inside, 0.0)
         return np.where(finite, values, np.where(scores > 0, 0.0, np.where(np.isnan(scores), np.nan, 1.0)))
 
+    def threshold(self, p: float) -> float:
+        """The lowest score, to the bin, that a random word reaches with a probability of at most `p`, or the highest
+        that there is."""
+        rare = np.flatnonzero(self.survival <= p)
+        return (self.lowest + int(rare[0] if len(rare) else len(self.survival) - 1)) * self.bin
+
 
 def score_distribution(matrix: Floats, background: Floats, bin: float = _BIN) -> ScoreDistribution:
     """Exact distribution of the rounded scores of words with independent letters, column by column.

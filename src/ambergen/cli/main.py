@@ -25,6 +25,7 @@ from ambergen.cli.failures import reported, show_tracebacks
 from ambergen.cli.heritability import heritability
 from ambergen.cli.init import init
 from ambergen.cli.ldscore import ldscore
+from ambergen.cli.mutagenesis import mutagenesis
 from ambergen.cli.predict import predict
 from ambergen.cli.ranks import on_ranks
 from ambergen.cli.report import report
@@ -50,6 +51,7 @@ COMMANDS: list[tuple[str, str, Callable[..., Any]]] = [
     ("Look and use", "predict", predict),
     ("Look and use", "effects", effects),
     ("Biology", "ldscore", ldscore),
+    ("Biology", "mutagenesis", mutagenesis),
 ]
 
 app = typer.Typer(

@@ -57,6 +57,10 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="JASPAR or MEME; pwm takes of them the best for each track."),
     ] = None,
+    motif: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only the motifs of that file with this name or identifier. Several times."),
+    ] = None,
     count_weight: Annotated[
         str,
         typer.Option(
@@ -104,7 +108,13 @@ def train(
         assert scorer is not None
         run = load_run(run_file, overrides or ())
         rival = RivalConfig(
-            scorer.value, _recipe(recipe, run), scale, settings, motifs, count_weight=_weight(count_weight)
+            scorer.value,
+            _recipe(recipe, run),
+            scale,
+            settings,
+            motifs,
+            tuple(motif or ()),
+            count_weight=_weight(count_weight),
         )
         records = [
             {

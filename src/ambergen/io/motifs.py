@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ambergen.errors import FileFormatError
+from ambergen.errors import FileFormatError, InputError
 from ambergen.io.compression import open_by_content
 from ambergen.sequence.alphabets import DNA
 
@@ -78,6 +78,23 @@ def read_motifs(path: Path) -> tuple[Motif, ...]:
             raise FileFormatError(f"{path}: two motifs are called {motif.id}; identifiers must differ. Rename one.")
         seen.add(motif.id)
     return tuple(motifs)
+
+
+def motifs_of(motifs: Sequence[Motif], name: str, source: str) -> tuple[Motif, ...]:
+    """Those with a name or identifier, in either case of its letters; an identifier may lack its version.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    wanted = name.upper()
+    found = [m for m in motifs if wanted in (m.name.upper(), m.id.upper(), m.id.upper().partition(".")[0])]
+    if not found:
+        near = sorted({m.name for m in motifs if wanted[:3] in m.name.upper()})[:8]
+        hint = f"; the file has {', '.join(near)}" if near else ""
+        raise InputError(f"{source}: no motif is called {name}{hint}. Use a name or identifier of the file.")
+    return tuple(found)
 
 
 # ---- JASPAR

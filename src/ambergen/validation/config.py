@@ -25,6 +25,7 @@ class CompareConfig:
     trained : rivals that `ambergen train RUN.yaml --scorer NAME` has trained by recipes of their own: deepsea, danq,
         basset, deepbind, gkm and pwm
     motifs : file of the matrices among which pwm of `scorers` chooses
+    motif : names or identifiers of those that it chooses among; empty for all of the file
     settings : drawn settings that deepbind of `scorers` tries first, 30 as published
     published_widths : whether deepsea and danq keep their published widths; else they are scaled to the winner's
         multiply-adds, and say so in their names
@@ -39,6 +40,7 @@ class CompareConfig:
     scorers: tuple[str, ...] = ("deepsea", "danq", "kmer")
     trained: tuple[str, ...] = ()
     motifs: Path | None = None
+    motif: tuple[str, ...] = ()
     settings: int = 30
     published_widths: bool = False
     expert_rate: float = 0.1
@@ -66,6 +68,8 @@ class CompareConfig:
                 f"compare: scorers are {list(self.scorers)} and {found}; expected a file of motifs (JASPAR or MEME) "
                 "with pwm, and with it only."
             )
+        if self.motif and self.motifs is None:
+            raise ConfigError(f"compare: motif is {list(self.motif)} without a file of motifs. Name it under motifs.")
         if self.settings < 0:
             raise ConfigError(f"compare: settings is {self.settings}; expected 0 or more drawn settings of deepbind.")
 
