@@ -22,23 +22,18 @@ ENDING = ".annot.gz"
 _SIGNIFICANT_DIGITS = 9
 
 
-def packed_annotations(
-    variants: PanelVariants, names: Sequence[str], values: NDArray[np.float64], thin: bool = False
-) -> bytes:
+def packed_annotations(variants: PanelVariants, names: Sequence[str], values: NDArray[np.float64]) -> bytes:
     """The content of an `.annot.gz` file with nine significant digits; the same for the same values.
 
     Parameters
     ----------
     values : (n_variants, n_annotations)
-    thin : without the columns of places
     """
     digits = f"%.{_SIGNIFICANT_DIGITS}g"
-    columns: list[pa.Array] = []
-    if not thin:
-        places = (variants.contig, variants.position + 1, variants.id, variants.centimorgan)
-        columns = [pa.array(column) for column in places]
+    places = (variants.contig, variants.position + 1, variants.id, variants.centimorgan)
+    columns = [pa.array(column) for column in places]
     columns += [pa.array([digits % value for value in column.tolist()]) for column in values.T]
-    head = [*(() if thin else PLACES), *names]
+    head = [*PLACES, *names]
     text = BytesIO()
     text.write(("\t".join(head) + "\n").encode())
     options = pa.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
