@@ -1,9 +1,13 @@
-"""Files that a reader sees whole: the old one or the new one, never half of it."""
+"""Files that a reader sees whole, the old one or the new one and never half of it, and that one process writes."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +34,40 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, record: Any) -> None:
     """`record` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """Inside the block no other process gets the lock of `path`; the system ends it when the process ends.
+
+    The lock is a file beside `path`, which goes with the block.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                # some network file systems have no locks; then the user has to take care
+                if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise BlockingIOError(error.errno, "another process writes it", str(path)) from error
+            if not _is_same(file.fileno(), lock):
+                continue  # the process that had the lock has removed the file since
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

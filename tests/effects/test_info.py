@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,39 @@ def test_vcf_output__refuses_many_tracks() -> None:
     check_number_of_tracks("a.vcf", ["t"] * 50)
     with pytest.raises(InputError, match=r"a.vcf: 51 tracks do not go into the INFO column.*--track NAME"):
         check_number_of_tracks("a.vcf", ["t"] * 51)
+
+
+def test_vcf_output__replaces_what_an_earlier_run_wrote(tmp_path: Path, genome: Genome) -> None:
+    text = VCF.format(base="A")
+    first = written(tmp_path, genome, Linear(21, n_tracks=1), text)
+    again = written(tmp_path, genome, Linear(21, n_tracks=1), "\n".join("\t".join(line) for line in first) + "\n")
+    assert again == first
+    facts = [line[0] for line in first if line[0].startswith("##ambergen_effects=")]
+    assert len(facts) == 1
+    assert json.loads(facts[0].partition("=")[2])["strands"] == "mean_logits"
+
+
+def test_vcf_output__is_read_and_indexed_by_htslib(tmp_path: Path, genome: Genome, sequences: dict[str, str]) -> None:
+    pysam = pytest.importorskip("pysam")
+    base = sequences["chr1"]
+    header = "".join(f"##contig=<ID={name},length={len(text)}>\n" for name, text in sequences.items())
+    rows = [f"chr1\t{p}\trs{p}\t{base[p - 1]}\tT,<DEL>,{base[p - 1]}A\t.\tPASS\t.\n" for p in range(20, 380)]
+    source = tmp_path / "in.vcf"
+    source.write_text(
+        f'##fileformat=VCFv4.3\n{header}##FILTER=<ID=PASS,Description="">\n##ALT=<ID=DEL,Description="">\n'
+        f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n{''.join(rows)}"
+    )
+    effects = ag.effects.score(make_model(), genome, source)
+    output = VcfOutput(tmp_path / "out.vcf.gz", "out.vcf.gz", source, effects.tracks)
+    output.write(effects)
+    output.close()
+    pysam.tabix_index(str(tmp_path / "out.vcf.gz"), preset="vcf")
+    with pysam.VariantFile(str(tmp_path / "out.vcf.gz")) as file:
+        found = list(file.fetch("chr1", 199, 202))
+    assert [record.id for record in found] == ["rs200", "rs201", "rs202"]
+    assert found[0].info["AMBERGEN_STATUS"] == ("ok", "unsupported", "ok")
+    values = found[0].info["AMBERGEN_DIFF_2"]
+    row = 3 * (200 - 20)
+    assert values[0] == pytest.approx(effects.diff[row, 1], rel=1e-5)
+    assert values[1] is None
+    assert values[2] == pytest.approx(effects.diff[row + 2, 1], rel=1e-5)

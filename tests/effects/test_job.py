@@ -18,7 +18,7 @@ from ambergen.effects.background import Background
 from ambergen.effects.config import EffectConfig
 from ambergen.effects.engine import Engine
 from ambergen.effects.job import Job, Source, build_background, check_assembly, check_output, score_to_files
-from ambergen.errors import FileFormatError, InputError
+from ambergen.errors import FileFormatError, InputError, RunError
 from ambergen.io.genome import Genome
 from ambergen.io.variant_table import VariantFile
 from ambergen.progress import SILENT
@@ -114,6 +114,35 @@ def test_score_to_files__keeps_some_tracks_and_writes_a_summary(tmp_path: Path, 
     summary = pd.read_csv(tmp_path / "s.tsv", sep="\t")
     assert len(summary) == 2 * 2 * N
     assert set(summary["group"]) == {"all", "one"}
+
+
+def test_score_to_files__one_process_writes_a_file(tmp_path: Path, genome: Genome) -> None:
+    out = tmp_path / "e.tsv"
+
+    def greedy() -> Iterator[Record]:
+        with pytest.raises(RunError, match=r"e.tsv: another ambergen is writing this file. Wait for it"):
+            score_to_files(make_job(genome), out, SILENT)
+        return records()
+
+    score_to_files(make_job(genome, source=Source("here", greedy, {})), out, SILENT)
+    assert len(ag.effects.read(out)) == 2 * N
+    assert [path.name for path in tmp_path.iterdir()] == ["e.tsv"]
+
+
+@pytest.mark.parametrize("name", ["e.tsv.gz", "e.parquet", "e.h5"])
+def test_score_to_files__equal_effects_are_equal_files_that_say_what_they_are_of(
+    tmp_path: Path, genome: Genome, name: str
+) -> None:
+    if name.endswith("h5"):
+        pytest.importorskip("h5py")
+    job, files = make_job(genome), [tmp_path / "one" / name, tmp_path / "two" / name]
+    for out in files:
+        score_to_files(job, out, SILENT)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    about = ag.effects.read(files[0]).about
+    if not name.endswith("tsv.gz"):
+        assert (about["model"], about["genome"], about["variants"]) == ("abc", genome.checksum, {"n": N})
+        assert (about["strands"], about["shift"], about["index"], about["models"]) == ("mean_logits", 1, 10, 1)
 
 
 def test_score_to_files__no_variants_give_a_table_without_rows(tmp_path: Path, genome: Genome) -> None:

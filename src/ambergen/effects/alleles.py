@@ -79,7 +79,7 @@ class AlleleReader:
     aliases: ContigAliases
     source: str = "variants"
     _contigs: dict[str, int | None] = field(default_factory=dict)
-    _site: tuple[str, int] = ("", -1)
+    _site: tuple[int, int] = (-1, -1)
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def chunks(self, records: Iterable[Record], size: int) -> Iterator[Alleles]:
@@ -128,7 +128,7 @@ class AlleleReader:
                 raise self._mismatch(number, record, alt, start, swapped)
             if self.config.mismatch == "skip":
                 return _Judgement("ref_mismatch", ref_match, swapped)
-        status = "duplicate" if self._is_duplicate(record, alt) else "ok"
+        status = "duplicate" if self._is_duplicate(contig, record, alt) else "ok"
         return _Judgement(status, ref_match, swapped, Edit(-1, contig, start, ref, altered))
 
     def _status_of_text(self, record: Record, alt: str) -> str | None:
@@ -148,8 +148,8 @@ class AlleleReader:
         ends = (index - shift, index + shift) if shift else (index,)
         return not all(fits(len(allele), self.length, at, self.config.anchor) for at in ends)
 
-    def _is_duplicate(self, record: Record, alt: str) -> bool:
-        site, alleles = (record.contig, record.start), (record.ref.upper(), alt.upper())
+    def _is_duplicate(self, contig: int, record: Record, alt: str) -> bool:
+        site, alleles = (contig, record.start), (record.ref.upper(), alt.upper())
         if site != self._site:
             self._site, self._seen = site, set()
         known = alleles in self._seen

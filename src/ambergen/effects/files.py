@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TextIO, cast
+from typing import IO, Any, Protocol, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -65,9 +66,19 @@ class TextOutput:
     @classmethod
     def open(cls, path: Path) -> TextOutput:
         """A plain file, or one packed with gzip if its name ends so."""
-        opened = gzip.open if path.suffix == ".gz" else open
-        stream = cast(TextIO, opened(path, "wt", encoding="utf-8", newline=""))
-        return cls(stream, stream.close)
+        if path.suffix != ".gz":
+            stream = path.open("w", encoding="utf-8", newline="")
+            return cls(stream, stream.close)
+        # without name and time, so that equal effects are equal files
+        raw = path.open("wb")
+        packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
+        text = io.TextIOWrapper(cast(IO[bytes], packed), encoding="utf-8", newline="")
+
+        def close() -> None:
+            text.close()
+            raw.close()
+
+        return cls(text, close)
 
     def write(self, effects: Effects) -> None:
         step = max(1, _ROWS_OF_TEXT // max(1, len(effects.tracks)))

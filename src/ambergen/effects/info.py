@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 import pandas as pd
 
+from ambergen import __version__
 from ambergen.effects.alleles import STATUSES
 from ambergen.effects.results import Effects
 from ambergen.errors import InputError
@@ -27,6 +29,9 @@ _DESCRIPTIONS = {
     "diff_spread": "Standard deviation of diff over the models",
 }
 _COLUMNS = 8
+_PREFIX, _FACTS = "AMBERGEN_", "##ambergen_effects="
+_OWN_LINES = (f"##INFO=<ID={_PREFIX}", _FACTS)
+"""Of an earlier run, whose keys would stand twice."""
 
 
 class _Text(Protocol):
@@ -52,7 +57,7 @@ class VcfOutput:
     """The lines of the source in their order, each with its effects.
 
     Keys are ``AMBERGEN_DIFF`` and the like, one value an alternate allele; with several tracks each has its number at
-    the end, and the header says which it is. Values that do not exist are ``.``.
+    the end, and the header says which it is. Values that do not exist are ``.``. Keys of an earlier run are replaced.
     """
 
     def __init__(self, path: Path, name: str, source: Path, tracks: tuple[str, ...]) -> None:
@@ -64,7 +69,7 @@ class VcfOutput:
 
     def write(self, effects: Effects) -> None:
         if self._names is None:
-            self._begin(tuple(name for name in SHOWN if name in effects.matrices))
+            self._begin(tuple(name for name in SHOWN if name in effects.matrices), effects.about)
         names = self._names or ()
         values = np.stack([getattr(effects, name) for name in names], axis=2)
         record, rows = effects.variants["record_index"].to_numpy(), effects.variants
@@ -74,11 +79,11 @@ class VcfOutput:
 
     def close(self) -> None:
         if self._names is None:
-            self._begin(SHOWN[:1])
+            self._begin(SHOWN[:1], {})
         self._out.close()
 
     def _key(self, name: str, track: int) -> str:
-        return f"AMBERGEN_{name.upper()}" + (f"_{track + 1}" if len(self._tracks) > 1 else "")
+        return f"{_PREFIX}{name.upper()}" + (f"_{track + 1}" if len(self._tracks) > 1 else "")
 
     def _annotated(self, line: Line, rows: pd.DataFrame, values: np.ndarray, names: tuple[str, ...]) -> str:
         entries = [f"AMBERGEN_STATUS={','.join(rows['status'])}"]
@@ -91,13 +96,13 @@ class VcfOutput:
                 entries.append(f"{self._key(name, track)}={','.join(cells)}")
         cells = line.text.decode("utf-8", errors="surrogateescape").split("\t")
         cells += ["."] * (_COLUMNS - len(cells))
-        before = [] if cells[INFO] in (".", "") else [cells[INFO]]
+        before = [entry for entry in cells[INFO].split(";") if entry not in (".", "") and not entry.startswith(_PREFIX)]
         cells[INFO] = ";".join([*before, *entries])
         return "\t".join(cells) + "\n"
 
-    def _begin(self, names: tuple[str, ...]) -> None:
+    def _begin(self, names: tuple[str, ...], about: Mapping[str, Any]) -> None:
         self._names = names
-        header = read_header(self._source)
+        header = [line for line in read_header(self._source) if not line.startswith(_OWN_LINES)]
         columns = header.pop() if header and header[-1].startswith("#CHROM") else "#" + "\t".join(HEADER)
         given = columns.split("\t")
         columns = "\t".join([*given, *("QUAL", "FILTER", "INFO")[len(given) - len(HEADER) :]])
@@ -116,4 +121,5 @@ class VcfOutput:
                     f"##INFO=<ID={self._key(score, track)},Number=A,Type=Float,"
                     f'Description="{_DESCRIPTIONS[score]}, track {quoted}">'
                 )
+        header.append(f"{_FACTS}{json.dumps({'version': __version__, **about})}")
         self._out.write("\n".join([*header, columns]) + "\n")

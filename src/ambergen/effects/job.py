@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ambergen import __version__
+from ambergen.atomic import only_writer
 from ambergen.effects.background import Background, Ranked, summarise
 from ambergen.effects.engine import Engine
 from ambergen.effects.files import ENDINGS as FILE_ENDINGS
@@ -21,7 +22,7 @@ from ambergen.effects.info import ENDINGS as VCF_ENDINGS
 from ambergen.effects.info import VcfOutput, check_number_of_tracks
 from ambergen.effects.shards import SHARD, Shards, assemble, count, score_shards
 from ambergen.effects.summaries import SummaryOutput
-from ambergen.errors import AmbergenError, FileFormatError, InputError
+from ambergen.errors import AmbergenError, FileFormatError, InputError, RunError
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.genome import Genome
 from ambergen.io.variant_table import VariantFile
@@ -89,6 +90,12 @@ class Job:
             "shard": self.shard,
         }
 
+    def facts(self) -> dict[str, Any]:
+        """What stands beside the numbers in a file: what they are effects of."""
+        background = self.engine.background
+        facts = {"model": self.model, "genome": self.genome.checksum, "variants": dict(self.source.identity)}
+        return facts if background is None else {**facts, "background": dict(background.about)}
+
 
 def check_assembly(file: VariantFile, genome: Genome, aliases: ContigAliases) -> None:
     """Refuse a VCF whose header tells other lengths of contigs than the genome has.
@@ -128,8 +135,17 @@ def score_to_files(job: Job, out: Path, progress: Progress, summary: Path | None
     ------
     InputError
         If an ending is unknown, or the input is wrong.
+    RunError
+        If another process writes the same file.
     """
     check_output(out, job)
+    with _alone(out):
+        return _score_to_files(job, out, progress, summary, how)
+
+
+def _score_to_files(
+    job: Job, out: Path, progress: Progress, summary: Path | None, how: Mapping[str, Any]
+) -> Counter[str]:
     shards = Shards(out.with_name(f"{out.name}.parts"), job.identity())
     counts = _score(job, shards, progress)
     with ExitStack() as stack:
@@ -138,10 +154,21 @@ def score_to_files(job: Job, out: Path, progress: Progress, summary: Path | None
             stream = stack.enter_context(written_aside(summary)).open("w", encoding="utf-8", newline="")
             outputs.append(SummaryOutput(stream, **how))
         if shards.n == 0:
-            outputs[0].write(job.engine.none())
-        assemble(shards, outputs)
+            outputs[0].write(job.engine.none().with_facts(job.facts()))
+        assemble(shards, outputs, job.facts())
     shards.remove()
     return counts
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    try:
+        with only_writer(out):
+            yield
+    except BlockingIOError as error:
+        raise RunError(
+            f"{out}: another ambergen is writing this file. Wait for it, stop it, or name another file."
+        ) from error
 
 
 def score_to_stream(job: Job, stream: TextIO, progress: Progress) -> Counter[str]:
@@ -210,7 +237,14 @@ def build_background(
     ------
     InputError
         If no allele can be scored, or the models have no such score.
+    RunError
+        If another process writes the same file.
     """
+    with _alone(out):
+        return _build_background(job, out, progress, score, origin)
+
+
+def _build_background(job: Job, out: Path, progress: Progress, score: Ranked | None, origin: str) -> Background:
     engine = job.engine
     name: Ranked = score or ("deepsea_effect" if engine.output == "logit" else "diff")
     if name not in engine.score_names():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,10 @@ class Effects:
         """Some of the alleles."""
         matrices = {name: values[start:stop] for name, values in self.matrices.items()}
         return Effects(self.variants.iloc[start:stop], self.tracks, matrices, self.about)
+
+    def with_facts(self, facts: Mapping[str, Any]) -> Effects:
+        """The same, with more said of how they were made."""
+        return replace(self, about={**self.about, **facts})
 
     def select_tracks(self, tracks: Sequence[str]) -> Effects:
         """The same alleles on some of the tracks, in the order that is given."""

@@ -135,12 +135,12 @@ def count(effects: Effects) -> Counter[str]:
     return counts
 
 
-def assemble(shards: Shards, outputs: Sequence[Output]) -> None:
-    """Pass all parts to the outputs and close them."""
+def assemble(shards: Shards, outputs: Sequence[Output], facts: Mapping[str, Any]) -> None:
+    """Pass all parts to the outputs, with these facts about them, and close them."""
     try:
         for effects in shards:
             for output in outputs:
-                output.write(effects)
+                output.write(effects.with_facts(facts))
     finally:
         for output in outputs:
             output.close()
