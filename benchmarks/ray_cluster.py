@@ -307,7 +307,8 @@ def workers(nodes: list[subprocess.Popen[bytes]]) -> dict[int, str]:
     titles = {}
     for pid in (pid for node in nodes for pid in processes(node)):
         with contextlib.suppress(OSError):
-            titles[pid] = Path(f"/proc/{pid}/cmdline").read_text().strip(" \0")
+            if os.getpgid(pid) == pid:  # a program that a worker calls has its title for a moment, not its group
+                titles[pid] = Path(f"/proc/{pid}/cmdline").read_text().strip(" \0")
     return {pid: title for pid, title in titles.items() if title.startswith("ray::RayWorker")}
 
 

@@ -34,13 +34,25 @@ def surroundings() -> tuple[object, ...]:
     return (*log, dict(os.environ), signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 
 
+def is_caught(number: signal.Signals) -> bool:
+    """Whether the system has a handler of this process for a signal, which Python only remembers to have set."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return True
+    caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Executor]:
     """One Ray for all tests, with room for two executors: while one is open, others share what it joined."""
+    handler = signal.signal(signal.SIGTERM, lambda *_: None)
     before = surroundings()
     with RayExecutor(workers=4, threads=1) as executor:
         assert surroundings() == before
         yield executor
+    assert is_caught(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="module")

@@ -423,7 +423,8 @@ class _Connection:
             logger.setLevel(level)
 
     def _end(self, ray: Any) -> None:
-        ray.shutdown()
+        with _same_terminate_handler():  # Ray leaves the system's own in place of it
+            ray.shutdown()
         ray._private.worker._worker_logs_enabled = True
         self._ours = False
         if self._folder is not None:
