@@ -51,6 +51,11 @@ def test_train__bpnet_learns_counts_and_scores_variants(
     )
     assert command("check", run) == 0
     assert "1 track of reads, 2 files on this genome" in capsys.readouterr().out
+    assert command("build", run, "--json") == 0
+    built = json.loads(capsys.readouterr().out)
+    assert built["mean_reads"]["chip+"]["train"] > 1
+    assert command("build", run) == 0
+    assert f"{built['mean_reads']['chip-']['train']:.1f}" in capsys.readouterr().out.splitlines()[-1]
     arguments = ("train", run, "--scorer", "bpnet", "--scale", 0.1)
     assert command(*arguments) == 2
     assert "train.shift: 200 bases, and the counts of" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,6 +141,15 @@ def test_open__tells_of_damaged_counts(counted: Counted, name: str) -> None:
     with pytest.raises(StoreError, match=rf"{name}: the file is gone"):
         Store.open(store.path)
     assert counted.build().counts(np.arange(3)).shape == (3, 3, 100)
+
+
+def test_open__tells_what_its_manifest_lacks(counted: Counted) -> None:
+    path = counted.build().path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["reads"]["width"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=r"manifest\.json: 'width' is not in it; the store is damaged"):
+        Store.open(path.parent)
 
 
 def test_build__warns_of_numbers_that_are_not_whole(counted: Counted) -> None:

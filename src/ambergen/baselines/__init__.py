@@ -10,6 +10,7 @@ __getattr__, __dir__ = lazy(
         "basset": "ambergen.baselines.experts:basset",
         "deepbind": "ambergen.baselines.experts:deepbind",
         "bpnet": "ambergen.baselines.experts:bpnet",
+        "BPNetScorer": "ambergen.baselines.bpnet_scorer:BPNetScorer",
         "deepbind_published": "ambergen.baselines.deepbind_scorer:DeepBindScorer.published",
         "KmerRegression": "ambergen.baselines.kmer:KmerRegression",
         "gkm_kernel": "ambergen.baselines.gkm_similarity:gkm_kernel",

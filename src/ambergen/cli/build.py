@@ -29,9 +29,17 @@ def build(run_file: RunFile, overrides: Overrides = None, as_json: AsJson = Fals
     windows = {split: len(store.indices(split)) for split in SPLIT_NAMES}
     positives = {split: store.positives(split) for split in SPLIT_NAMES}
     tracks = {name: {split: int(positives[split][t]) for split in SPLIT_NAMES} for t, name in enumerate(store.tracks)}
+    layout = store.count_layout
+    means = {} if layout is None else store.manifest["reads"]["mean_reads"]
+    reads = {} if layout is None else {n: {s: means[s][c] for s in SPLIT_NAMES} for c, n in enumerate(layout.columns)}
     if as_json:
-        print(json.dumps({"store": str(store.path), "windows": windows, "positives": tracks}, indent=2))
+        record = {"store": str(store.path), "windows": windows, "positives": tracks}
+        print(json.dumps(record | ({"mean_reads": reads} if reads else {}), indent=2))
         return
     rows = [(name, *(f"{counts[split]:,}" for split in SPLIT_NAMES)) for name, counts in tracks.items()]
     print(f"{store.path}: windows of {store.length}, positives by track and split\n")
     print(table(("track", *SPLIT_NAMES), [*rows, ("all windows", *(f"{n:,}" for n in windows.values()))]))
+    if layout is not None:
+        rows = [(name, *(f"{mean[split]:,.1f}" for split in SPLIT_NAMES)) for name, mean in reads.items()]
+        print(f"\nreads in the middle {layout.width} bases of a window, means\n")
+        print(table(("counts", *SPLIT_NAMES), rows))

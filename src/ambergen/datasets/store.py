@@ -254,6 +254,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         "files",
         "max_shift",
     } - set(manifest)
+    if "reads" in manifest:
+        absent |= {"tracks", "track_of_column", "strands", "width", "shift", "mean_reads"} - set(manifest["reads"])
+        absent |= {COUNTS, COUNT_OFFSETS} - set(manifest["files"])
     if absent:
         raise StoreError(f"{path}: '{min(absent)}' is not in it; the store is damaged. {_REBUILD}.")
     return manifest
