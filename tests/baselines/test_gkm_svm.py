@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 from ambergen.baselines.gkm_similarity import gkm_kernel
 from ambergen.baselines.gkm_svm import GkmConfig, GkmSVM, check_alphabet
+from ambergen.baselines.hamming import similarities
 from ambergen.datasets.building import build
 from ambergen.datasets.config import DataConfig, GenomeSource, SplitConfig, TableSource, TrackSource, WindowConfig
 from ambergen.datasets.store import Store
@@ -89,7 +90,7 @@ def test_fit_sequences__is_the_machine_on_the_matrix_of_all_pairs(kernel: str) -
 
 
 @pytest.mark.parametrize("kernel", ["estimated", "count", "weighted"])
-@pytest.mark.parametrize(("l", "k", "d"), [(3, 2, 2), (5, 3, 2), (6, 4, 3)])
+@pytest.mark.parametrize(("l", "k", "d"), [(1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 3, 2), (5, 3, 2), (6, 4, 3), (7, 5, 3)])
 def test_word_weights__are_the_scores_of_all_words(l: int, k: int, d: int, kernel: str) -> None:
     config = GkmConfig(l=l, k=k, d=d, kernel=kernel)  # type: ignore[arg-type]
     machine = GkmSVM.fit_sequences(POSITIVES, NEGATIVES, config=config)
@@ -99,21 +100,38 @@ def test_word_weights__are_the_scores_of_all_words(l: int, k: int, d: int, kerne
 
 
 def test_word_weights__of_eleven_letters_are_sums_over_the_training_words() -> None:
-    """For 100 words, from the kernel itself: coefficients are recovered from the scores of the training sequences."""
-    positives, negatives = POSITIVES[:6], NEGATIVES[:6]
-    machine = GkmSVM.fit_sequences(positives, negatives, C=1.0)
-    n = 12
+    """1,000 words one by one, pairs of words compared letter by letter.
+
+    The coefficients of the machine are what its margins are missed by, so the scores of its training sequences tell
+    them.
+    """
+    l, texts = 11, [*POSITIVES[:6], *NEGATIVES[:6]]
+    machine = GkmSVM.fit_sequences(texts[:6], texts[6:], C=1.0)
     labels = np.repeat([1.0, -1.0], 6)
-    scores = machine.score_sequences([*positives, *negatives])[:, 0]
-    coefficients = 2 * 1.0 * labels * np.maximum(0, 1 - labels * scores)  # what the margin is missed by
-    codes = np.random.default_rng(0).integers(0, 4**11, 100).astype(np.int32)
-    near = [text[at : at + 11] for text in positives for at in (3, 7)]
-    words = [*spelled(codes, 11), *near]
-    gram = gkm_kernel([*positives, *negatives, *words])[n:, :n]
-    tokens = np.stack([DNA.encode(word, "here") for word in words])
-    found = machine.word_weights[0][tokens.astype(np.int64) @ 4 ** np.arange(10, -1, -1)]
-    np.testing.assert_allclose(found, gram @ coefficients, atol=2e-4)
-    assert np.abs(found).max() > 0.05
+    coefficients = 2 * 1.0 * labels * np.maximum(0, 1 - labels * machine.score_sequences(texts)[:, 0])
+    h = similarities(l, 7, 3, "estimated")
+
+    def words_of(text: str) -> np.ndarray:
+        letters = np.array(["ACGT".index(letter) for letter in text])
+        return np.lib.stride_tricks.sliding_window_view(letters, l)
+
+    def similarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Of each word of `one` with all of `other`, both strands of it."""
+        both = np.concatenate([other, 3 - other[:, ::-1]])
+        return h[(one[:, None] != both).sum(axis=2)].sum(axis=1)
+
+    training = [words_of(text) for text in texts]
+    drawn_words = np.random.default_rng(0).integers(0, 4, (988, l))
+    near = np.concatenate([words[[3, 8]] for words in training[:6]])
+    words = np.concatenate([drawn_words, near])
+    alone = np.array([similarity(word[None], word[None])[0] for word in words])
+    norms = [np.sqrt(similarity(own, own).sum()) for own in training]
+    gram = np.stack([similarity(words, own) / norm for own, norm in zip(training, norms, strict=True)], axis=1)
+    found = machine.word_weights[0][words @ 4 ** np.arange(l - 1, -1, -1)]
+    # the solver stops at a tolerance, so the coefficients are known to four digits
+    np.testing.assert_allclose(found, gram @ coefficients / np.sqrt(alone), atol=1e-4)
+    assert len(words) == 1000
+    assert (np.abs(found) > 0.05).sum() >= 6
 
 
 def test_fit_sequences__ranks_what_it_has_not_seen() -> None:

@@ -215,10 +215,10 @@ def test_effects__killed_at_any_instant_loses_and_doubles_nothing(
         "from ambergen.progress import SILENT; d = Path(sys.argv[1]); e = load_ensemble(d / 'model'); "
         "job = j.Job(Engine(e.models), e.checksum, Genome.read(d / 'genome.fa'), "
         "j.Source.of_file(open_variants(d / 'in.vcf')), shard=256); print('go', flush=True); "
-        "j.score_to_files(job, d / 'e.parquet', SILENT)"
+        "[j.score_to_files(job, d / name, SILENT) for name in sys.argv[2:]]"
     )
     write_genome()
-    command = [sys.executable, "-c", program, str(tmp_path)]
+    command = [sys.executable, "-c", program, str(tmp_path), "e.parquet"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
@@ -229,7 +229,8 @@ def test_effects__killed_at_any_instant_loses_and_doubles_nothing(
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "e.parquet").exists()
     assert len(list((tmp_path / "e.parquet.parts").glob("*.parquet"))) >= 3
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "whole.parquet"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "e.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     found = ag.effects.read(tmp_path / "e.parquet")
     assert found.variants["id"].tolist() == [f"rs{n // 2}" for n in range(4_000)]
     assert found.variants["alt"].tolist() == ["T", "G"] * 2_000
