@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from ambergen.effects.elements import on_elements, read_elements
+from ambergen.effects.measured import read_measured
 from ambergen.errors import FileFormatError, InputError
 
 FASTA = ">one GRCh38 chr7:101-110 (1-based, + strand)\nACGTACGTNA\n>two chrX:1,001-1,004\nGGTT\n"
@@ -61,3 +62,15 @@ def test_read_elements__refuses_headers_without_a_place(tmp_path: Path, text: st
     (tmp_path / "e.fa").write_text(text)
     with pytest.raises(FileFormatError, match=words):
         read_elements(tmp_path / "e.fa")
+
+
+def test_on_elements__the_published_elements_fit_their_measurements(shared_data: Path) -> None:
+    folder = shared_data / "mpra"
+    elements = read_elements(folder / "elements_GRCh38.fa")
+    source = folder / "elements_LDLR_SORT1_F9.tsv.gz"
+    new = read_measured(source, "Coefficient", "Element", {"Release": "GRCh38"})
+    found = on_elements(new, elements, "mpra")
+    assert len(found) == 9059
+    assert found.groupby("group")["pos"].min().eq(1).all()
+    with pytest.raises(InputError, match="take rows of one assembly with --where"):
+        on_elements(read_measured(source, "Coefficient", "Element", {"Release": "GRCh37"}), elements, "mpra")
