@@ -357,6 +357,7 @@ def _comparison(usable: pd.DataFrame, comparison: pd.DataFrame, compared: tuple[
             if order
         ]
     return {
+        "compared": compared,
         "pairs": pairs,
         "difference": _svg(difference_figure(rows)),
         "comparison": [

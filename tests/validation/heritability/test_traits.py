@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ambergen.errors import ConfigError, InputError
 from ambergen.io.annotations import open_annotation
 from ambergen.io.gwas_tables import MungeConfig, munge
-from ambergen.io.ld_score_files import read_ld_scores
+from ambergen.io.ld_score_files import LDScores, read_ld_scores
 from ambergen.io.summary_statistics import SummaryStatistics, read_summary_statistics
-from ambergen.validation.heritability.annotation_sums import AnnotationSums, PanelWithFrequencies, annotation_sums
+from ambergen.validation.heritability.annotation_sums import (
+    AnnotationSums,
+    PanelWithFrequencies,
+    PanelWithGenotypes,
+    annotation_sums,
+)
 from ambergen.validation.heritability.reference import Reference, join_reference, read_reference
 from ambergen.validation.heritability.traits import (
     RegressionConfig,
@@ -23,10 +30,10 @@ from ambergen.validation.heritability.traits import (
     regress_trait,
     regression_rows,
 )
+from ambergen.validation.ld_scoring import LDScoreConfig, Panel, panel_ld_scores
 from tests.validation.heritability.panel import N, write
 
 CONFIG = RegressionConfig(n_blocks=30)
-REAL = Path(__file__).parents[4] / "shared" / "data" / "gwas"
 
 
 @pytest.fixture(scope="module")
@@ -168,12 +175,14 @@ def test_meta_analyses__of_three_traits(study) -> None:  # type: ignore[no-untyp
     assert meta_analyses(results[:1]).empty
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the UK Biobank table is not here")
-def test_regress_trait__real_table_equals_pyldsc() -> None:
+# ---- real files
+
+
+def test_regress_trait__of_published_ld_scores_equals_pyldsc(shared_data: Path) -> None:
     """Chi-square of BOLT-LMM, N given, published LD scores of chromosomes 1 to 11, no cut, 11 regions."""
     pyldsc = pytest.importorskip("pyldsc")
-    statistics, _ = munge(REAL / "ukb_bolt_22x1Mb.sumstats.txt.gz", MungeConfig(n=337_000))
-    scores = read_ld_scores(str(REAL / "@"))
+    statistics, _ = munge(shared_data / "gwas" / "ukb_bolt_22x1Mb.sumstats.txt.gz", MungeConfig(n=337_000))
+    scores = read_ld_scores(str(shared_data / "gwas" / "@"))
     reference = join_reference(scores, scores)
     trait = regress_trait("height", reference, statistics, RegressionConfig(n_blocks=11))
     rows = regression_rows(reference, statistics, RegressionConfig())
@@ -185,3 +194,49 @@ def test_regress_trait__real_table_equals_pyldsc() -> None:
     assert trait.result.h2_error == pytest.approx(theirs.tot_se, rel=1e-6)
     assert trait.result.intercept == pytest.approx(theirs.intercept, rel=1e-6)
     assert trait.result.intercept_error == pytest.approx(theirs.intercept_se, rel=1e-6)
+
+
+def test_regress_trait__of_encode_sites_and_real_genomes_equals_pyldsc(shared_data: Path, tmp_path: Path) -> None:
+    """A base annotation and ENCODE's sites, LD scores of 489 genomes in six regions, chi-square below 337, 6 blocks.
+
+    All regions, through the commands: `benchmarks/heritability_real.py`.
+    """
+    pyldsc = pytest.importorskip("pyldsc")
+    chromosomes = [str(number) for number in range(17, 23)]
+    with tarfile.open(shared_data / "gwas" / "1000G_eur489_22x1Mb_plink.tar.gz") as tar:
+        wanted = [f"1000G.subset.{c}.{ending}" for c in chromosomes for ending in ("bed", "bim", "fam")]
+        tar.extractall(tmp_path, members=wanted, filter="data")
+    sites = pd.read_csv(shared_data / "human_tf" / "sites.tsv.gz", sep="\t", usecols=["chrom", "start", "end"])
+    wide = sites.assign(start=(sites["start"] - 450).clip(lower=0), end=sites["end"] + 450)
+    wide.to_csv(tmp_path / "bound.bed", sep="\t", header=False, index=False)
+    (tmp_path / "all.bed").write_text("".join(f"{c}\t0\t300000000\n" for c in chromosomes))
+    files = [open_annotation(tmp_path / name) for name in ("all.bed", "bound.bed")]
+    panel = Panel(tmp_path / "1000G.subset.@", files)
+    parts = [part.scores for part in panel_ld_scores(panel)]
+    scores = LDScores(
+        np.concatenate([one.contig for one in parts]), np.concatenate([one.id for one in parts]),
+        np.concatenate([one.position for one in parts]), panel.names, np.concatenate([one.scores for one in parts]),
+        None, np.sum([one.m_5_50 for one in parts], axis=0),
+    )  # fmt: skip
+    weights = replace(scores, names=("L2",), scores=scores.scores[:, :1])
+    sums = annotation_sums(PanelWithGenotypes(panel, LDScoreConfig()))
+    statistics, _ = munge(shared_data / "gwas" / "ukb_bolt_22x1Mb.sumstats.txt.gz", MungeConfig(n=337_000))
+    reference, config = join_reference(scores, weights), RegressionConfig(n_blocks=6)
+    trait = regress_trait("height", reference, statistics, config, sums)
+    rows = regression_rows(reference, statistics, config)
+    assert trait.largest_chi2 == pytest.approx(337)
+    assert rows.dropped["chi-square of 337 or more"] > 0
+    theirs = pyldsc.Hsq(
+        rows.chi2[:, None], rows.ld_scores, rows.weight_ld[:, None], rows.n[:, None], rows.m[None], n_blocks=6,
+        old_weights=True,
+    )  # fmt: skip
+    table = theirs._overlap_output(list(rows.names), sums.overlap, rows.m[None], sums.n_variants, True)
+    ours = annotation_table(trait)
+    for column in ("Prop._SNPs", "Prop._h2", "Enrichment", "Coefficient", "Coefficient_std_error"):
+        assert ours[column].to_numpy() == pytest.approx(table[column].to_numpy().astype(float), rel=1e-6)
+    for column in ("Prop._h2_std_error", "Enrichment_std_error", "Enrichment_p"):
+        assert ours[column][1] == pytest.approx(float(table[column].iloc[1]), rel=1e-6)
+    assert trait.result.intercept == pytest.approx(theirs.intercept, rel=1e-6)
+    assert trait.result.intercept_error == pytest.approx(theirs.intercept_se, rel=1e-6)
+    assert 0.003 < ours["Prop._SNPs"][1] < 0.1
+    assert 0 < trait.result.h2_error < 1
