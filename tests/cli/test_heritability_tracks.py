@@ -1,13 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,8 +10,6 @@ from ambergen.validation.heritability.tables import COMPARISON, QUINTILES, TRACK
 from tests.cli.conftest import Command
 from tests.effects.conftest import make_model
 from tests.validation.heritability.study import N_JACKKNIFE, Study, write_study
-
-NAMES = ("tracks.tsv", "quintiles.tsv", "comparison.tsv")
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +22,6 @@ def done(study: Study, command: Command) -> Path:
     """The results of two arms of two models and two traits."""
     assert command(*study.arguments("done")) == 0
     return study.folder / "done"
-
-
-def tables(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in NAMES}
 
 
 def test_tracks__the_planted_track_is_found_and_the_permuted_one_is_not(done: Path) -> None:
@@ -77,12 +66,6 @@ def test_compare__finds_the_difference_and_runs_on_the_folder_alone(
     assert set(over["measure"]) == {"log_enrichment", "tau_star"}
     assert (over["low"] > 0).all()
     assert (rows["n_searched"] == 2).all()
-    # turned round, every difference is the negative
-    assert command("heritability", "compare", done, "--searched", "sampled", "--sampled", "searched") == 0
-    turned = read_table(done, "comparison")
-    assert turned["difference"].to_numpy() == pytest.approx(-rows["difference"].to_numpy(), abs=1e-12)
-    assert command("heritability", "compare", done) == 0
-    assert "searched minus sampled" in capsys.readouterr().out
 
 
 def test_tracks__equal_the_commands_by_hand(
@@ -138,104 +121,6 @@ def test_tracks__equal_the_commands_by_hand(
             bins = quintiles.loc[(trait["trait"], track)]
             by_hand = [row["Enrichment"] for row in trait["quantiles"]]
             assert bins["enrichment"].to_numpy() == pytest.approx(by_hand, rel=1e-9)
-
-
-KILLED = """
-import os, signal, sys
-from ambergen.cli.main import main
-from ambergen.validation.heritability import track_jobs, track_scores
-
-module, name, left = (track_scores, "_write", 2) if sys.argv[1] == "scores" else (track_jobs, "write_json", 5)
-write = getattr(module, name)
-
-def dying(*arguments):
-    global left
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-    write(*arguments)
-
-setattr(module, name, dying)
-main(sys.argv[2:])
-"""
-
-
-def test_tracks__killed_twice_goes_on_and_gives_the_same_tables(study: Study, done: Path, command: Command) -> None:
-    out = study.folder / "killed"
-    for stage in ("scores", "regressions"):
-        child = [sys.executable, "-c", KILLED, stage, *map(str, study.arguments("killed"))]
-        process = subprocess.run(child, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
-        assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-        assert not (out / "tracks.tsv").exists()
-    kept = {path: path.stat().st_mtime_ns for path in (out / "results").rglob("*.json")}
-    assert len(kept) == 4
-    assert command(*study.arguments("killed")) == 0
-    assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
-    assert tables(out) == tables(done)
-
-
-def test_tracks__two_workers_give_what_one_gives(study: Study, done: Path, command: Command) -> None:
-    assert command(*study.arguments("two"), "--workers", 2) == 0
-    for name in ("tracks", "quintiles", "comparison"):
-        found, expected = read_table(study.folder / "two", name), read_table(done, name)
-        pd.testing.assert_frame_equal(found, expected, rtol=1e-9, atol=1e-13)
-
-
-def test_tracks__a_further_model_adds_only_its_own_work(study: Study, done: Path, command: Command) -> None:
-    assert command(*study.arguments("grown", models=1, traits=1)) == 0
-    out = study.folder / "grown"
-    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.npy")} | {
-        path: path.stat().st_mtime_ns for path in (out / "results").rglob("*.json")
-    }
-    assert command(*study.arguments("grown")) == 0
-    assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
-    for name in ("tracks", "quintiles"):
-        pd.testing.assert_frame_equal(read_table(out, name), read_table(done, name), rtol=1e-9, atol=1e-13)
-    # other settings are another study: nothing old is taken for it
-    assert command(*study.arguments("grown"), "--chisq-max", 60) == 0
-    assert any(path.stat().st_mtime_ns != before for path, before in kept.items() if path.suffix == ".json")
-
-
-def test_tracks__baseline_files_give_what_the_computed_baseline_gives(
-    study: Study, done: Path, command: Command, tmp_path: Path
-) -> None:
-    for number in (1, 2):
-        rows = pd.read_csv(str(study.annotations("searched0")).replace("@", f"{number}.annot.gz"), sep="\t")
-        rows[["CHR", "BP", "SNP", "CM"]].assign(base=1).to_csv(
-            tmp_path / f"base.{number}.annot.gz", sep="\t", index=False
-        )
-    assert command("ldscore", study.bfile, "-a", tmp_path / "base.@", "-o", tmp_path / "base.@") == 0
-    assert command("ldscore", study.bfile, "-o", tmp_path / "w.@") == 0
-    arguments = study.arguments("files", models=1)
-    assert command(*arguments, "--baseline", tmp_path / "base.@", "--w-ld", tmp_path / "w.@") == 0
-    found, expected = (read_table(study.folder / name, "tracks") for name in ("files", "done"))
-    expected = expected[expected["model"].isin(found["model"])].reset_index(drop=True)
-    numbers = [name for name, kind in TRACKS.items() if kind is np.float64 and not name.endswith("q")]
-    pd.testing.assert_frame_equal(found[numbers], expected[numbers], rtol=1e-9)
-
-
-def test_tracks__a_file_of_effects_is_a_source(
-    study: Study, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The largest fifth over all tracks as one annotation, which has no quintiles."""
-    make_model().save(tmp_path / "model")
-    head = ["heritability", "tracks", study.sumstats(0), "--bfile", study.bfile, "--n-blocks", N_JACKKNIFE]
-    form = ["--max-over-tracks", "--top", 0.2, "--json"]
-    model = ["--model", tmp_path / "model", "--genome", study.genome]
-    assert command(*head, *form, *model, "-o", tmp_path / "a") == 0
-    capsys.readouterr()
-    parts = [pd.read_parquet(tmp_path / "a" / "effects" / "model" / f"model.{n}.parquet") for n in (1, 2)]
-    assert sum(map(len, parts)) == 1000
-    assert command("heritability", "annotate", *model[1:], "--bfile", study.bfile, "-o", tmp_path / "e.@") == 0
-    capsys.readouterr()
-    effects = ["--model", tmp_path / "e.effects.parquet"]
-    assert command(*head, *form, *effects, "-o", tmp_path / "b") == 0
-    (row,) = json.loads(capsys.readouterr().out)["tracks"]
-    assert (row["model"], row["track"], row["status"]) == ("e", "max_over_tracks", "ok")
-    assert row["prop_snps"] == pytest.approx(0.2, abs=0.02)
-    expected = read_table(tmp_path / "a", "tracks").iloc[0]
-    assert row["tau_star"] == pytest.approx(expected["tau_star"], rel=1e-12)
-    assert len(read_table(tmp_path / "b", "quintiles")) == 0
 
 
 @pytest.mark.parametrize(

@@ -101,15 +101,13 @@ def tracks(
       ambergen heritability tracks *.sumstats.gz --arm 'searched=searched/*' --arm 'sampled=sampled/*' \\
           --genome hg19.fa --bfile 1000G.EUR.@ --baseline baselineLD.@ --w-ld weights.@ -o study/
     """
-    from ambergen.atomic import write_json
     from ambergen.cli.ldscore import ld_score_config
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.executors.engines import make_executor
-    from ambergen.provenance import provenance
     from ambergen.report.heritability_page import write_study_page
-    from ambergen.validation.heritability.tables import SUMMARY, write_table
+    from ambergen.validation.heritability.study_run import run_study
     from ambergen.validation.heritability.track_sources import find_sources
-    from ambergen.validation.heritability.track_study import Study, StudyConfig, StudyInputs, named_traits, record_of
+    from ambergen.validation.heritability.track_study import Study, StudyConfig, StudyInputs, named_traits
     from ambergen.validation.heritability.traits import RegressionConfig
 
     progress = progress_for_terminal()
@@ -124,21 +122,8 @@ def tracks(
         sources, bfile, named_traits(sumstats), genome, baseline, tuple(annot or ()), w_ld, print_snps, cm_map,
         tuple(track or ()),
     )  # fmt: skip
-    study = Study(inputs, config, out)
-    study.check(progress)
     with make_executor("inline" if workers == 1 else "processes", workers) as executor:
-        study.annotate(progress)
-        study.score(executor, progress)
-        lost = study.regress(executor, progress)
-        threads = executor.threads
-    frame, quintiles = study.tables(lost)
-    write_table(out, "tracks", frame)
-    write_table(out, "quintiles", quintiles)
-    record = record_of(study, frame, provenance(seed=0, device="cpu", dtype="float64", threads=threads))
-    write_json(out / SUMMARY, record)
-    compared = {searched, sampled} <= set(record["arms"])
-    if compared:
-        _compare(out, searched, sampled)
+        run_study(Study(inputs, config, out), executor, progress, (searched, sampled))
     write_study_page(out)
     _tell(out, as_json)
 
@@ -168,23 +153,11 @@ def compare(
       ambergen heritability compare study/ --searched amber --sampled random --json
     """
     from ambergen.report.heritability_page import write_study_page
+    from ambergen.validation.heritability.study_run import compare_folder
 
-    _compare(folder, searched, sampled)
+    compare_folder(folder, searched, sampled)
     write_study_page(folder)
     _tell(folder, as_json, tracks_too=False)
-
-
-def _compare(folder: Path, searched: str, sampled: str) -> None:
-    """The table of comparison, and its part of the record."""
-    from ambergen.atomic import write_json
-    from ambergen.validation.heritability.arms import compare_arms, comparison_sentences
-    from ambergen.validation.heritability.study_folder import read_arms, read_record
-    from ambergen.validation.heritability.tables import SUMMARY, write_table
-
-    frame = compare_arms(read_arms(folder, searched, sampled))
-    write_table(folder, "comparison", frame)
-    said = {"searched": searched, "sampled": sampled, "sentences": comparison_sentences(frame)}
-    write_json(folder / SUMMARY, {**read_record(folder), "comparison": said})
 
 
 def _tell(folder: Path, as_json: bool, tracks_too: bool = True) -> None:

@@ -6,11 +6,19 @@ import gzip
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ambergen.executors.base import Executor
+from ambergen.executors.inline import InlineExecutor
 from ambergen.seeds import generator
 from ambergen.statgen.simulation import SimulatedGenome, simulate_chi2, simulate_genome
+from ambergen.validation.heritability.study_run import run_study
+from ambergen.validation.heritability.track_sources import find_sources
+from ambergen.validation.heritability.track_study import Study as TrackStudy
+from ambergen.validation.heritability.track_study import StudyConfig, StudyInputs, named_traits
+from ambergen.validation.heritability.traits import RegressionConfig
 from tests.plink import write_plink
 
 N = 20_000
@@ -69,6 +77,25 @@ class Study:
     def genome(self) -> Path:
         return self.folder / "genome.fa"
 
+    def run(
+        self,
+        out: str,
+        models: int = 2,
+        traits: int = 2,
+        executor: Executor | None = None,
+        config: StudyConfig | None = None,
+        sources: list[str] | None = None,
+        **more: Any,
+    ) -> Path:
+        """What the command of `arguments` does, without its page; returns the folder of the results."""
+        arms = [f"{arm}={self.annotations(f'{arm}{k}')}" for arm in ("searched", "sampled") for k in range(models)]
+        found = find_sources(sources or [], [] if sources else arms)
+        inputs = StudyInputs(tuple(found), self.bfile, named_traits(self.sumstats(k) for k in range(traits)), **more)
+        study = TrackStudy(inputs, config or settings(), self.folder / out)
+        with executor or InlineExecutor() as opened:
+            run_study(study, opened)
+        return study.folder
+
     def arguments(self, out: str = "out", models: int = 2, traits: int = 2) -> list[object]:
         """Of the command, with searched and sampled models."""
         arms = [
@@ -78,6 +105,11 @@ class Study:
             "heritability", "tracks", *(self.sumstats(k) for k in range(traits)), "--bfile", self.bfile,
             "--n-blocks", N_JACKKNIFE, "--intercept-h2", 1, "-o", self.folder / out, *arms,
         ]  # fmt: skip
+
+
+def settings(**more: Any) -> StudyConfig:
+    """Blocks that a small study bears; `more` of the regression."""
+    return StudyConfig(regression=RegressionConfig(N_JACKKNIFE, 1.0, None, **more))
 
 
 def halves() -> list[slice]:

@@ -120,6 +120,12 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
     write_bytes(folder / f"{name}.parquet", content.getvalue())
 
 
+def remove_table(folder: Path, name: str) -> None:
+    """Both files of the table, if they are there."""
+    for ending in ("tsv", "parquet"):
+        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
 def read_table(folder: Path, name: str) -> pd.DataFrame:
     """The table `name` of a folder, with all digits.
 
