@@ -27,7 +27,7 @@ def mutagenesis(
     ],
     scorers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SCORER]...", help="Folders of trained models, NAME=PATH to name one."),
+        typer.Argument(metavar="SCORER", help="Folders of trained models, NAME=PATH to name one."),
     ] = None,
     genome: Annotated[Path | None, typer.Option(metavar="FASTA", help="The genome of the table's positions.")] = None,
     elements: Annotated[
@@ -50,10 +50,13 @@ def mutagenesis(
         ),
     ] = "occupancy",
     column: Annotated[
-        str, typer.Option(metavar="NAME", help="The column of the measured effect, alternate minus reference.")
+        str,
+        typer.Option(
+            "--measured-column", metavar="NAME", help="The column of the measured effect, alternate minus reference."
+        ),
     ] = "Coefficient",
     by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column whose values are looked at one by one.")
+        str | None, typer.Option("--by", metavar="NAME", help="The column whose values are looked at one by one.")
     ] = None,
     where: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value. Several times.")
@@ -78,8 +81,8 @@ def mutagenesis(
     Examples:
 
       ambergen mutagenesis mpra.tsv model/ --genome hg38.fa.gz --by Element
-      ambergen mutagenesis mpra.tsv pu1=runs/x/rivals/gkm --elements elements.fa --by Element --where Release=GRCh38 \\
-        --at-least Barcodes=10 --motifs JASPAR2024_CORE.jaspar --motif HNF4A --motif CEBPB -o mpra/
+      ambergen mutagenesis mpra.tsv --elements elements.fa --by Element --where Release=GRCh38 --motifs JASPAR.txt \\
+        --motif HNF4A --motif CEBPB pu1=runs/x/rivals/gkm -o mpra/
     """
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.effects.measured import read_measured
