@@ -63,7 +63,7 @@ def test_compare__finds_the_difference_and_runs_on_the_folder_alone(
     rows = pd.DataFrame(json.loads(capsys.readouterr().out)["comparison"])
     assert list(rows.columns) == list(COMPARISON)
     over = rows[(rows["trait"] == "all") & (rows["view"] == "all") & (rows["test"] == "random_effects")]
-    assert set(over["measure"]) == {"log_enrichment", "tau_star"}
+    assert set(over["measure"]) == {"log_enrichment", "enrichment", "tau_star"}
     assert (over["low"] > 0).all()
     assert (rows["n_searched"] == 2).all()
 

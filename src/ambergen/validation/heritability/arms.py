@@ -27,8 +27,8 @@ from ambergen.statgen.meta import random_effects
 from ambergen.validation.heritability.tables import ALL_TRAITS, frame_of
 
 Array = NDArray[np.float64]
-Measure = Literal["log_enrichment", "tau_star"]
-MEASURES: tuple[Measure, ...] = ("log_enrichment", "tau_star")
+Measure = Literal["log_enrichment", "enrichment", "tau_star"]
+MEASURES: tuple[Measure, ...] = ("log_enrichment", "enrichment", "tau_star")
 VIEWS = ("all", "selected")
 _WIDTH = float(stats.norm.ppf(0.975))
 _LEVEL = 0.05
@@ -97,21 +97,30 @@ def paired_tracks(searched: ArmOfTrait, sampled: ArmOfTrait, measure: Measure) -
     The log is taken of the mean enrichment of an arm's architectures, so that one architecture with a share below 0
     does not remove the track. Where that mean is not above 0 the track drops and is counted. Delete values of the log
     are linear in those of the enrichment, e(-b) -> log e + (e(-b) - e) / e, since without a block an enrichment may be
-    negative.
+    negative. The log of an enrichment near 0 is nearly unknown, so that few such tracks decide the error of the mean;
+    the difference of the enrichments themselves has no such weakness, and no track drops.
     """
     values, deletes = [], []
     for arm in (searched, sampled):
-        if measure == "tau_star":
-            values.append(arm.tau_star.mean(axis=0))
-            deletes.append(arm.delete_tau_star.mean(axis=0))
+        own, delete = _of(arm, measure)
+        if measure != "log_enrichment":
+            values.append(own.mean(axis=0))
+            deletes.append(delete.mean(axis=0))
             continue
-        mean = arm.enrichment.mean(axis=0)
+        mean = own.mean(axis=0)
         mean = np.where(mean > 0, mean, np.nan)
         values.append(np.log(mean))
-        deletes.append(np.log(mean)[:, None] + (arm.delete_enrichment.mean(axis=0) - mean[:, None]) / mean[:, None])
+        deletes.append(np.log(mean)[:, None] + (delete.mean(axis=0) - mean[:, None]) / mean[:, None])
     kept = np.isfinite(values[0]) & np.isfinite(values[1])
     delete = (deletes[0] - deletes[1])[kept].mean(axis=0) if kept.any() else np.full(deletes[0].shape[1], np.nan)
     return PairedTracks(values[0][kept], values[1][kept], delete, int((~kept).sum()))
+
+
+def _of(arm: ArmOfTrait, measure: Measure) -> tuple[Array, Array]:
+    """Values and delete values, before any log."""
+    if measure == "tau_star":
+        return arm.tau_star, arm.delete_tau_star
+    return arm.enrichment, arm.delete_enrichment
 
 
 def selected_tracks(searched: ArmOfTrait, sampled: ArmOfTrait, measure: Measure) -> NDArray[np.bool_]:
@@ -140,10 +149,8 @@ def figures_of_architectures(
     """
     values = []
     for arm in (searched, sampled):
-        if measure == "tau_star":
-            values.append(arm.tau_star)
-        else:
-            values.append(np.log(np.where(arm.enrichment > 0, arm.enrichment, np.nan)))
+        own, _ = _of(arm, measure)
+        values.append(np.log(np.where(own > 0, own, np.nan)) if measure == "log_enrichment" else own)
     kept: NDArray[np.bool_] = np.atleast_1d(np.isfinite(np.vstack(values)).all(axis=0))
     if not kept.any():
         nothing = np.full(1, np.nan)
@@ -274,7 +281,7 @@ def _normal(difference: float, error: float) -> dict[str, float]:
 
 def comparison_sentences(frame: pd.DataFrame) -> list[str]:
     """What the comparison says, in plain words."""
-    words = {"log_enrichment": "log-enrichment", "tau_star": "tau*"}
+    words = {"log_enrichment": "log-enrichment", "enrichment": "enrichment", "tau_star": "tau*"}
     found = []
     for measure, what in words.items():
         own = frame[(frame["measure"] == measure) & (frame["view"] == "all")]
@@ -295,10 +302,9 @@ def comparison_sentences(frame: pd.DataFrame) -> list[str]:
                 f"{what}: over the traits the difference is {one['difference']:.3g} ({one['low']:.3g} to "
                 f"{one['high']:.3g}, p = {one['p']:.2g}), for these architectures."
             )
-        groups = own[own["test"] == "mann_whitney_architectures"]
-        if not len(groups):
-            found.append(
-                f"{what}: an arm has a single architecture, so that nothing follows for searching itself; that takes "
-                "several architectures in each arm."
-            )
+    if len(frame) and not (frame["test"] == "mann_whitney_architectures").any():
+        found.append(
+            "An arm has a single architecture, so that nothing follows for searching itself; that takes several "
+            "architectures in each arm."
+        )
     return found

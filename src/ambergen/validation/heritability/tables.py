@@ -65,7 +65,7 @@ QUINTILES = {
 
 COMPARISON = {
     "trait": str,  # `all`: over the traits
-    "measure": str,  # log_enrichment or tau_star
+    "measure": str,  # log_enrichment, enrichment or tau_star
     "n_tracks": np.int64,  # pairs that count
     "n_searched": np.int64,  # architectures
     "n_sampled": np.int64,
