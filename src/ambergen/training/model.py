@@ -22,7 +22,7 @@ from ambergen.training.saving import ARRAYS, check_windows, read_description, wr
 _OF_A_WRONG_VALUE = (KeyError, TypeError, ValueError, AttributeError)
 
 _POSITIONS = 1 << 15
-"""Of windows that a CPU takes at once: the activations of two layers stay in its cache."""
+"""Of windows that a thread of a CPU takes at once: the activations of two layers stay in its cache."""
 _WINDOWS = 512
 """That another device takes at once."""
 _TWINS = 4
@@ -98,7 +98,9 @@ class Model:
         return logits
 
     def _batch(self) -> int:
-        return max(1, _POSITIONS // self.length) if self._device.type == "cpu" else _WINDOWS
+        if self._device.type != "cpu":
+            return _WINDOWS
+        return max(1, _POSITIONS * torch.get_num_threads() // self.length)
 
     @property
     def _device(self) -> torch.device:
