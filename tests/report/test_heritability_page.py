@@ -125,7 +125,7 @@ def test_heritability_page__says_in_words_what_the_tables_hold(page: str) -> Non
     assert f"and {down} less, at a false discovery rate of 5 %" in words
     assert f"{(given.tracks['q'] < FALSE_DISCOVERY).sum()} of 48 coefficients differ from 0" in words
     assert "all traits random effects over traits" in words
-    assert "+0.070 −0.020 to +0.16 0.13 –" in words
+    assert "+0.07 −0.02 to +0.16 0.13 –" in words
     assert "less than 7 standard errors above 0 for asthma <self-reported>:" in words
     assert "height chi-square of 80 or more" not in words
     assert "1,100,000" in words
@@ -168,6 +168,9 @@ def test_pooled__one_model_has_its_error_and_several_their_range() -> None:
         [values.mean(), values.min(), values.max()]
     )
     assert points.loc["CTCF", "n_models"] == 3
+    alone = pooled(three.drop(index=three.index[(three["track"] == "CTCF") & (three["model"] != "b")]),
+                   ["track"], "enrichment", "enrichment_se").set_index("track")  # fmt: skip
+    assert np.isnan(alone.loc["CTCF", ["low", "high"]].to_numpy(float)).all()
 
 
 estimates = st.lists(st.tuples(st.floats(-50, 200), st.floats(0.01, 30)), min_size=1, max_size=30)
@@ -242,8 +245,8 @@ def test_quantiles__of_uniform_p_values_lie_on_the_diagonal() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (float("nan"), "–"), (0.0, "0.00"), (-4.56, "−4.56"), (0.0123, "0.012"), (12.34, "12.3"),
-     (1234.5, "1,234"), (3.2e-9, "3.20e−09"), (0.5, "0.50")],
+    [(None, "–"), (float("nan"), "–"), (0.0, "0.00"), (-4.56, "−4.56"), (0.0123, "0.012"), (0.00695, "0.0069"),
+     (12.34, "12.3"), (1234.5, "1,234"), (3.2e-9, "3.20e−09"), (0.5, "0.50")],
 )  # fmt: skip
 def test_number_text__has_three_digits_and_a_minus(value: float | None, text: str) -> None:
     assert number_text(value) == text

@@ -82,12 +82,15 @@ def pooled(rows: pd.DataFrame, keys: Sequence[str], value: str, error: str) -> p
     """
     records = []
     by = ["arm", *keys]
+    models = rows.groupby("arm")["model"].nunique()
     for place, part in rows[np.isfinite(rows[value])].groupby(by, sort=False, dropna=False):
         values = part[value].to_numpy(float)
         found = "enrichment_q" in part and (part["enrichment_q"].to_numpy(float) < FALSE_DISCOVERY).mean() > 0.5
-        if len(part) == 1:
+        if models[place[0]] == 1:
             reach = _HALF_WIDTH * float(part[error].iloc[0])
             low, high = values[0] - reach, values[0] + reach
+        elif len(part) == 1:  # of an arm with more: a jackknife's interval would look like a range
+            low = high = math.nan
         else:
             low, high = values.min(), values.max()
         records.append((*place, values.mean(), low, high, bool(found), len(part)))
@@ -229,16 +232,16 @@ def _figures(axes: Axes, points: pd.DataFrame, places: Array) -> None:
 
 
 def number_text(value: float | None) -> str:
-    """Three digits and a proper minus: 12.3, 0.0123, −4.5; a dash where there is none."""
+    """Two or three digits and a proper minus: 123, 12.3, 0.50, 0.0069, −4.5; a dash where there is none."""
     if not known(value):
         return "–"
     size = abs(float(value))
     if size >= 1e6 or 0 < size < 1e-3:
         text = f"{value:.2e}"
+    elif 0 < size < 0.1:
+        text = f"{value:.2g}"
     else:
         text = f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
-        if 0 < size < 0.1:
-            text = f"{value:.3f}"
     return text.replace("-", "−")
 
 

@@ -113,9 +113,12 @@ def _complete(table: pd.DataFrame, columns: Mapping[str, type]) -> pd.DataFrame:
 
 
 def with_result(tracks: pd.DataFrame) -> pd.DataFrame:
-    """Rows that have an enrichment or a coefficient, without annotations that hold every variant."""
+    """Rows that have an enrichment or a coefficient, without annotations that hold every variant.
+
+    Those have an enrichment of 1 without an error, or next to it where files count variants differently.
+    """
     has = np.isfinite(tracks["enrichment"]) | np.isfinite(tracks["coefficient"])
-    everything = tracks["prop_snps"] == 1
+    everything = ((tracks["enrichment"] - 1).abs() < 1e-3) & (tracks["enrichment_se"] < 1e-3)
     return tracks[(tracks["status"] == OK) & has & ~everything]
 
 
@@ -169,9 +172,9 @@ def sentences(tracks: pd.DataFrame) -> list[str]:
     if len(beside):
         n = int((beside["q"] < FALSE_DISCOVERY).sum())
         told.append(
-            f"Beside the other annotations of their models, {n:,} of {_n(len(beside), 'coefficient')} differ from 0 at "
-            "a false discovery rate of 5 %. Enrichment tells where heritability lies; a coefficient, whether the "
-            "annotation says more than the others do."
+            f"Beside the other annotations of their models, {n:,} of {_n(len(beside), 'coefficient')} "
+            f"{'differs' if len(beside) == 1 else 'differ'} from 0 at a false discovery rate of 5 %. Enrichment tells "
+            "where heritability lies; a coefficient, whether the annotation says more than the others do."
         )
     return told
 
