@@ -134,10 +134,15 @@ def test_tracks__equal_the_commands_by_hand(
         (["--model", "{study}/searched0.@", "--genome", "{study}/genome.fa"], "--genome: is for models"),
         (["--model", "{tmp}", "--genome", "{study}/genome.fa"], "there is no model; expected a folder with"),
         (["--model", "{study}/searched0.@", "--track", "what"], "there is no annotation what"),
-        (["--model", "{study}/searched0.@", "--n-blocks", 200], "1,000 of 1,000 variants are among the 1,000"),
+        (["--model", "{study}/searched0.@", "--n-blocks", 200], "of 1,000 variants are among the 1,000 of the regression"),
         (["--model", "{study}/searched0.@", "{study}/trait0.sumstats.gz"], "two files give the name trait0"),
         (["--model", "{study}/searched0.@", "{tmp}/all.sumstats"], "a trait cannot be called all"),
-        (["--model", "{study}/searched0.@", "{tmp}/other.sumstats"], "0 of 1 variants are among the 1,000"),
+        (
+            ["--model", "{study}/searched0.@", "{tmp}/other.sumstats"],
+            "other.sumstats: no variant of the study has LD scores",
+        ),
+        (["--model", "{study}/searched0.@", "--chisq-max", 1e-9], "no variant of the study has a chi-square below"),
+        (["--model", "{study}/searched0.@", "{tmp}/few.sumstats"], "1 of 1 variants are among the 1,000"),
         (["--model", "{study}/searched0.@", "--baseline", "{tmp}/none.@"], "there is no such file for any chromosome"),
         (["--model", "{study}/searched0.@", "--print-snps", "{tmp}/list"], "none of the variants of the regression"),
         (["--model", "{tmp}/long", "--genome", "{tmp}/short.fa"], "has 40 bases, the model's windows have 101"),
@@ -157,6 +162,7 @@ def test_tracks__wrong_input_is_told_and_leaves_no_table(
     row = "SNP\tA1\tA2\tN\tZ\nsnp1\tA\tG\t100\t1\n"
     (tmp_path / "all.sumstats").write_text(row)
     (tmp_path / "other.sumstats").write_text(row)
+    (tmp_path / "few.sumstats").write_text(row.replace("snp1", "rs1"))
     (tmp_path / "list").write_text("one\ntwo\n")
     if any("{tmp}/" in str(one) and not str(one).endswith((".sumstats", "list", ".@")) for one in more):
         make_model().save(tmp_path / "model")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ambergen.atomic import write_bytes
+from ambergen.atomic import only_writer, write_bytes
 from ambergen.errors import InputError
 from ambergen.executors.processes import ProcessExecutor
 from ambergen.io.annotation_output import annotation_path, write_annotations
@@ -97,6 +97,12 @@ def test_run_study__a_further_model_or_trait_adds_only_its_own_work(study: Study
     # other settings are another study: no old result is taken for it
     study.run("grown", config=settings(largest_chi2=60.0))
     assert not read_table(out, "tracks")["h2"].equals(read_table(done, "tracks")["h2"])
+
+
+def test_run_study__one_command_at_a_time_works_in_a_folder(study: Study) -> None:
+    with only_writer(study.folder / "shared" / "work"), pytest.raises(InputError, match="another command works in"):
+        study.run("shared", models=1, traits=1)
+    assert not (study.folder / "shared" / "tracks.tsv").exists()
 
 
 def test_run_study__without_two_arms_leaves_no_comparison(study: Study) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ambergen.atomic import write_json
+from ambergen.atomic import only_writer, write_json
+from ambergen.errors import InputError
 from ambergen.executors.base import Executor
 from ambergen.progress import SILENT, Progress
 from ambergen.provenance import provenance
 from ambergen.validation.heritability.arms import compare_arms, comparison_sentences
 from ambergen.validation.heritability.study_folder import read_arms, read_record
+from ambergen.validation.heritability.study_record import record_of
 from ambergen.validation.heritability.tables import SUMMARY, remove_table, write_table
-from ambergen.validation.heritability.track_study import Study, record_of
+from ambergen.validation.heritability.track_study import Study
 
 
 def run_study(
@@ -31,9 +35,10 @@ def run_study(
         If the inputs are wrong, before anything long begins where that can be seen.
     """
     study.check(progress)
-    study.annotate(progress)
-    study.score(executor, progress)
-    lost = study.regress(executor, progress)
+    with _alone(study.work):
+        study.annotate(progress)
+        study.score(executor, progress)
+        lost = study.regress(executor, progress)
     frame, quintiles = study.tables(lost)
     write_table(study.folder, "tracks", frame)
     write_table(study.folder, "quintiles", quintiles)
@@ -45,6 +50,18 @@ def run_study(
     # One of an earlier run would belong to other arms
     remove_table(study.folder, "comparison")
     return record
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    try:
+        with only_writer(work):
+            yield
+    except BlockingIOError as error:
+        raise InputError(
+            f"{work.parent}: another command works in this folder; expected one at a time. Wait for it, or give "
+            "another folder; for more jobs at a time take --workers."
+        ) from error
 
 
 def compare_folder(folder: Path, searched: str, sampled: str) -> dict[str, Any]:
