@@ -134,7 +134,10 @@ def test_tracks__equal_the_commands_by_hand(
         (["--model", "{study}/searched0.@", "--genome", "{study}/genome.fa"], "--genome: is for models"),
         (["--model", "{tmp}", "--genome", "{study}/genome.fa"], "there is no model; expected a folder with"),
         (["--model", "{study}/searched0.@", "--track", "what"], "there is no annotation what"),
-        (["--model", "{study}/searched0.@", "--n-blocks", 200], "of 1,000 variants are among the 1,000 of the regression"),
+        (
+            ["--model", "{study}/searched0.@", "--n-blocks", 200],
+            "876 of 1,000 variants are left for the regression, whose reference has 1,000, 124 chi-",
+        ),
         (["--model", "{study}/searched0.@", "{study}/trait0.sumstats.gz"], "two files give the name trait0"),
         (["--model", "{study}/searched0.@", "{tmp}/all.sumstats"], "a trait cannot be called all"),
         (
@@ -142,7 +145,7 @@ def test_tracks__equal_the_commands_by_hand(
             "other.sumstats: no variant of the study has LD scores",
         ),
         (["--model", "{study}/searched0.@", "--chisq-max", 1e-9], "no variant of the study has a chi-square below"),
-        (["--model", "{study}/searched0.@", "{tmp}/few.sumstats"], "1 of 1 variants are among the 1,000"),
+        (["--model", "{study}/searched0.@", "{tmp}/few.sumstats"], "1 of 1 variants are left for the regression"),
         (["--model", "{study}/searched0.@", "--baseline", "{tmp}/none.@"], "there is no such file for any chromosome"),
         (["--model", "{study}/searched0.@", "--print-snps", "{tmp}/list"], "none of the variants of the regression"),
         (["--model", "{tmp}/long", "--genome", "{tmp}/short.fa"], "has 40 bases, the model's windows have 101"),

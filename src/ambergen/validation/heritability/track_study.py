@@ -163,14 +163,15 @@ class Study:
                 read, _ = read_summary_statistics(path)
                 try:
                     # Two annotations: the baseline and the track
-                    n = len(shared_variants(ids, 2, read, self.config.regression).rows)
+                    shared = shared_variants(ids, 2, read, self.config.regression)
                 except InputError as error:
                     raise InputError(f"{path}: {error}") from error
-                if n < least:
+                if len(shared.rows) < least:
+                    dropped = "".join(f", {count:,} {reason}" for reason, count in shared.dropped.items())
                     raise InputError(
-                        f"{path}: {n:,} of {len(read):,} variants are among the {len(ids):,} of the regression; "
-                        f"expected at least {least:,}, {SMALLEST_BLOCK} for each of "
-                        f"{self.config.regression.n_blocks} blocks. Look at the kind of ids ({trait} begins with "
+                        f"{path}: {len(shared.rows):,} of {len(read):,} variants are left for the regression, whose "
+                        f"reference has {len(ids):,}{dropped}; expected at least {least:,}, {SMALLEST_BLOCK} for each "
+                        f"of {self.config.regression.n_blocks} blocks. Look at the kind of ids ({trait} begins with "
                         f"{read.id[0]}, the panel with {ids[0]}), or take fewer blocks (--n-blocks), at most one for "
                         "each region that the study covers."
                     )
