@@ -18,8 +18,9 @@ from ambergen.baselines.rivals import RivalConfig, Trained, check, drawn_setting
 from ambergen.datasets.building import build
 from ambergen.datasets.config import DataConfig, TableSource
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, FileFormatError, StoreError
+from ambergen.errors import ConfigError, FileFormatError, InputError, StoreError
 from ambergen.executors.inline import InlineExecutor
+from ambergen.io.motifs import read_motifs
 from ambergen.models.deepsea import DeepSEA
 from ambergen.training.config import TrainConfig, train_preset
 from ambergen.training.model import Model
@@ -93,6 +94,21 @@ def test_train_rival__motifs_choose_those_of_their_tracks(small_store: Store, tm
     assert set(chosen[1:]) <= {"MA.forward", "MA.reverse"}  # one motif, on two strands
     assert model.provenance["why"] == "a test"
     assert trained(small_store, RivalConfig("pwm", motifs=jaspar), tmp_path)[0].auroc == found.auroc
+
+
+def test_train_rival__motifs_may_be_named(small_store: Store, tmp_path: Path, jaspar: Path) -> None:
+    first = read_motifs(jaspar)[0]
+    (found,) = trained(small_store, RivalConfig("pwm", motifs=jaspar, motif=(first.name.lower(),)), tmp_path)
+    model = load(found.folder)
+    assert isinstance(model, MotifScorer)
+    assert {matrix.name for matrices in model.motifs.values() for matrix in matrices} == {first.id}
+    for other in ((read_motifs(jaspar)[1].id,), ()):
+        with pytest.raises(ConfigError, match=r"trained with motif \['palindrome'\], not "):
+            trained(small_store, RivalConfig("pwm", motifs=jaspar, motif=other), tmp_path)
+    with pytest.raises(InputError, match=r"no motif is called absent"):
+        check(small_store, RivalConfig("pwm", motifs=jaspar, motif=("absent",)))
+    with pytest.raises(ConfigError, match=r"motif: SPI1 of no file"):
+        RivalConfig("gkm", motif=("SPI1",))
 
 
 def test_train_rival__gkm_learns_words(small_store: Store, tmp_path: Path) -> None:

@@ -362,7 +362,7 @@ def _facts(store: Store, config: RivalConfig) -> dict[str, Any]:
     if config.scorer == "gkm":
         facts |= {"gkm": plain_data(config.gkm)}
     if config.motifs is not None:
-        facts |= {"motifs": config.motifs.name} | ({"motif": list(config.motif)} if config.motif else {})
+        facts |= {"motifs": config.motifs.name, "motif": list(config.motif) or None}
     # Through JSON, so that it equals what is read back from a model
     return dict(json.loads(json.dumps(facts)))
 
