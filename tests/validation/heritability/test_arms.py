@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ambergen.errors import InputError
-from ambergen.validation.heritability.arms import ArmOfTrait, compare_arms, comparison_sentences, selected_tracks
+from ambergen.seeds import generator
+from ambergen.statgen.enrichment import overlap_enrichment, tau_star
+from ambergen.statgen.regression import partitioned_heritability
+from ambergen.statgen.simulation import SimulatedGenome, permuted_ld_scores, simulate_chi2, simulate_genome
+from ambergen.validation.heritability.arms import (
+    ArmOfTrait,
+    compare_arms,
+    comparison_sentences,
+    paired_tracks,
+    selected_tracks,
+)
 from ambergen.validation.heritability.tables import COMPARISON
 
 N_BLOCKS = 12
@@ -172,7 +182,7 @@ def test_compare_arms__refuse_arms_of_other_tracks() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_compare_arms__turned_round_has_the_negative_differences(seed: int) -> None:
     traits = study(seed, n_searched=2, n_sampled=2, n_tracks=4)
     first = compare_arms(traits)
@@ -194,3 +204,42 @@ def test_selected_tracks__are_those_where_an_arm_is_significantly_above() -> Non
     loud = replace(searched, q=q, tau_star=star)
     assert selected_tracks(loud, quiet, "tau_star").tolist() == [False, True, True, False, False]
     assert selected_tracks(quiet, loud, "tau_star").tolist() == [False, True, True, False, False]
+
+
+def arm_of_permuted_annotation(genome: SimulatedGenome, chi2: np.ndarray, rng: np.random.Generator) -> ArmOfTrait:
+    """One model whose track is the enriched annotation at random places, so that nothing is there to be found."""
+    ld_scores = permuted_ld_scores(genome, rng)[:, :2]
+    n, inside = len(chi2), genome.m[1]
+    m, overlap = np.array([n, inside]), np.array([[n, inside], [inside, inside]])
+    result = partitioned_heritability(chi2, 5000, ld_scores, genome.weight_ld, m, 100, intercept=1.0)
+    shares, sd = overlap_enrichment(result, overlap, m), np.sqrt(inside / n * (1 - inside / n))
+    star = tau_star(result, np.array([0.0, sd]), n)
+    delete = (result.delete_tau @ overlap[1]) / (result.delete_tau @ m) / shares.proportion_variants[1]
+    unknown = np.ones((1, 1))
+    return ArmOfTrait(
+        ("m",),
+        shares.enrichment[None, 1:],
+        star.estimate[None, 1:],
+        unknown,
+        unknown,
+        delete[None, None],
+        (result.delete_tau[:, 1] * sd * n / result.h2)[None, None],
+    )
+
+
+def test_paired_tracks__the_error_is_the_spread_of_differences_and_the_null_is_rejected_as_it_should() -> None:
+    genome = simulate_genome(generator(1, "arms"), n_blocks=200, block_size=10)
+    found: dict[str, list[tuple[float, float]]] = {"enrichment": [], "tau_star": []}
+    for replicate in range(100):
+        rng = generator(1, "trait", replicate)
+        chi2 = simulate_chi2(genome, rng)
+        searched, sampled = (arm_of_permuted_annotation(genome, chi2, rng) for _ in range(2))
+        for measure, values in found.items():
+            pairs = paired_tracks(searched, sampled, measure)  # type: ignore[arg-type]
+            values.append((pairs.difference, pairs.error))
+    for values in found.values():
+        difference, error = np.array(values).T
+        assert abs(difference.mean()) < 3 * difference.std(ddof=1) / 10
+        assert error.mean() == pytest.approx(difference.std(ddof=1), rel=0.2)
+        rejected = (2 * stats.norm.sf(np.abs(difference / error)) < 0.05).mean()
+        assert 0.01 <= rejected <= 0.11
