@@ -487,7 +487,7 @@ def pairs_figure(tracks: pd.DataFrame, arms: tuple[str, str], traits: Sequence[s
 
 
 ALL_TRACKS, JACKKNIFE, RANDOM_EFFECTS = "all", "jackknife", "random_effects"
-MEASURES = {"log_enrichment": "log enrichment", "tau_star": "tau*"}
+MEASURES = {"log_enrichment": "log enrichment", "enrichment": "enrichment", "tau_star": "tau*"}
 
 
 def difference_figure(comparison: pd.DataFrame) -> str | None:
@@ -506,7 +506,7 @@ def difference_figure(comparison: pd.DataFrame) -> str | None:
     traits = [trait for trait in dict.fromkeys(rows["trait"].astype(str)) if trait != ALL_TRAITS]
     order = [*traits, *([ALL_TRAITS] if (rows["trait"] == ALL_TRAITS).any() else [])]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.27 * len(order) + 0.8), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.27 * len(order) + 1.0), layout="constrained")
         panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
         for axes, measure in zip(panels, measures, strict=True):
             points = rows[rows["measure"] == measure].rename(columns={"difference": "centre"})
@@ -514,10 +514,11 @@ def difference_figure(comparison: pd.DataFrame) -> str | None:
             points = points.assign(found=points["q"].where(~is_all, points["p"]) < FALSE_DISCOVERY)
             scale = scale_of(points, neutral=0.0, ratios=False)
             _rows_axes(axes, ["all traits" if trait == ALL_TRAITS else trait for trait in order], 24)
-            _scaled(axes, scale, 5)
+            _scaled(axes, scale, 6 - len(measures))
             axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=":")
-            axes.set_xlabel(f"difference in {MEASURES[measure]}")
+            axes.set_xlabel(MEASURES[measure])
             place = points["trait"].astype(str).map({trait: y for y, trait in enumerate(order)}).to_numpy(float)
             _intervals(axes, points[~is_all], place[~is_all.to_numpy()], scale, INK, "o", 4.6)
             _intervals(axes, points[is_all], place[is_all.to_numpy()], scale, COLOURS["searched"], "D", 5.2)
+        figure.supxlabel("difference", fontsize=8.5)
         return to_svg(figure, "Difference between searched and sampled models for every trait")
