@@ -35,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rehearse")
     store = sites_store(path)
     KmerRegression.fit(store, learned=("test",)).save(path / "truth")
-    KmerRegression.fit(store).save(path / "kmer")
+    KmerRegression.fit(store, provenance={"store": store.checksum}).save(path / "kmer")
+    both = ("train", "test")
+    KmerRegression.fit(store, 0, both, provenance={"store": store.checksum, "learned": both}).save(path / "spy")
     MotifScorer({"bound": (PWM(motif_counts()),)}, LENGTH).save(path / "pwm")
     return path
 
@@ -83,6 +85,18 @@ def test_rehearse__takes_folders_of_models(folder: Path, command: Command, capsy
     assert record["settings"]["depths"] == [30, 100]
     assert np.isfinite([row["auroc"] for row in record["windows"]]).all()
     assert not (folder / "out" / "truths").exists()
+
+
+def test_rehearse__tells_which_scorers_may_have_seen_the_windows(
+    folder: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (folder / "kmer", folder / "spy", folder / "pwm", "--store", folder / "store", "--truth", folder / "truth")
+    assert command("asb", "rehearse", *given, "--variants", 100, "-o", folder / "noted", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == [
+        "spy was trained on the windows of test, so its figures are not of held-out ones.",
+        "pwm was not trained on this store; whether it saw the windows of test is not known.",
+    ]
+    assert "spy was trained on the windows" in (folder / "noted" / "rehearsal.html").read_text()
 
 
 @pytest.mark.parametrize(

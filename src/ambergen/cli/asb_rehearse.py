@@ -15,6 +15,7 @@ from ambergen.cli.asb_files import write_evaluation
 from ambergen.cli.tables import score, table
 
 if TYPE_CHECKING:
+    from ambergen.datasets.store import Store
     from ambergen.progress import Progress
     from ambergen.validation.asb.rehearsal import Contestant, Rehearsal
 
@@ -103,7 +104,10 @@ def rehearse(
     else:
         truths = train_truths(windows, split, seed, target / "truths", progress=progress)
     found = measure(contestants, truths, windows, track, split, config, seed)
-    result = _write(target, found, progress)
+    notes = _notes(folders, windows, split)
+    for note in notes:
+        progress.say(note)
+    result = _write(target, found, notes, progress)
     print(json.dumps(result, indent=2, ensure_ascii=False) if as_json else _text(result))
 
 
@@ -154,7 +158,22 @@ def _loaded(folders: Named) -> tuple[list[Contestant], list[str]]:
     return [contestant(name, one.models, folder) for name, folder, one in found], [one.checksum for *_, one in found]
 
 
-def _write(out: Path, found: Rehearsal, progress: Progress) -> dict[str, Any]:
+def _notes(folders: Named, store: Store, split: str) -> list[str]:
+    """Scorers that may have seen the windows that variants are put into."""
+    from ambergen.training.saving import read_description
+
+    notes = []
+    for name, folder in folders:
+        first = folder if (folder / "model.json").is_file() else min(folder.glob("seed*/model.json")).parent
+        origin = read_description(first)["provenance"]
+        if origin.get("store") != store.checksum:
+            notes.append(f"{name} was not trained on this store; whether it saw the windows of {split} is not known.")
+        elif split in origin.get("learned", ("train", "search")):
+            notes.append(f"{name} was trained on the windows of {split}, so its figures are not of held-out ones.")
+    return notes
+
+
+def _write(out: Path, found: Rehearsal, notes: list[str], progress: Progress) -> dict[str, Any]:
     import shlex
     import sys
 
@@ -171,9 +190,9 @@ def _write(out: Path, found: Rehearsal, progress: Progress) -> dict[str, Any]:
         pages[one.truth, one.depth] = f"{name}/asb.html"
     for name, rows in (("figures", found.figures), ("windows", found.windows)):
         write_text(out / f"{name}.tsv", rows.to_csv(sep="\t", index=False, float_format="%.7g", na_rep="nan"))
-    result = rehearsal_record(found)
+    result = {**rehearsal_record(found), "notes": notes}
     write_json(out / "rehearsal.json", {**result, "command": command, "version": __version__})
-    write_rehearsal_page(out / "rehearsal.html", found, pages, f"{command}\nambergen {__version__}")
+    write_rehearsal_page(out / "rehearsal.html", found, pages, "\n".join([command, f"ambergen {__version__}", *notes]))
     progress.say(f"Wrote {out / 'rehearsal.html'}")
     return result
 
