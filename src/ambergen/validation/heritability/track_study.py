@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from ambergen import __version__
 from ambergen.atomic import write_text
-from ambergen.effects.models import Ensemble
 from ambergen.errors import InputError, RunError
 from ambergen.executors.base import Executor
 from ambergen.io.annotations import AnnotationFile, EffectAnnotation, open_annotation
@@ -72,12 +71,14 @@ class StudyConfig:
 class StudyInputs:
     """What a study is made of.
 
+    sources : of tracks
     bfile : prefix of the panel's PLINK files, `@` for the chromosome
     statistics : trait -> file of summary statistics
     ld_scores : prefixes of the baseline's LD scores, joined by commas; None computes them from `annotations`
     annotations : of the baseline; none means those beside `ld_scores`, or one that is 1 for every variant
     weights : prefix of LD scores with the variants of the regression; None computes them
     listed : a file of the ids of the regression's variants
+    genome, genetic_map : of the panel's assembly; the first for models, the second instead of the .bim files' positions
     tracks : to take; all if none is named
     """
 
@@ -130,7 +131,7 @@ class Study:
     config: StudyConfig
     folder: Path
     _checksums: dict[Path, str] = field(default_factory=dict, repr=False)
-    _models: dict[TrackSource, Ensemble] = field(default_factory=dict, repr=False)
+    _weights: dict[TrackSource, str] = field(default_factory=dict, repr=False)
 
     @property
     def work(self) -> Path:
@@ -259,15 +260,11 @@ class Study:
     def source_checksum(self, source: TrackSource) -> str:
         """Of the weights of a model, or of a source's files."""
         if source.kind == "model":
-            return str(self.model(source).checksum)
+            if source not in self._weights:
+                self._weights[source] = load_for_panel(source.path).checksum
+            return self._weights[source]
         files = self.files(source.path, ("", ".annot.gz", ".annot"))
         return self.checksum(files[0]) if len(files) == 1 else _key([self.checksum(path) for path in files])
-
-    def model(self, source: TrackSource) -> Ensemble:
-        """The models of a folder."""
-        if source not in self._models:
-            self._models[source] = load_for_panel(source.path)
-        return self._models[source]
 
     def annotate(self, progress: Progress) -> None:
         """Annotations of every source that has no LD scores yet."""
@@ -307,7 +304,7 @@ class Study:
         return _Chosen(opened, self.inputs.tracks) if self.inputs.tracks else opened
 
     def _effects_of_model(self, source: TrackSource, genome: _Once, progress: Progress) -> PanelEffects:
-        ensemble, bfile = self.model(source), self.inputs.bfile
+        ensemble, bfile = load_for_panel(source.path), self.inputs.bfile
         panel = {part.chromosome: part.variants for part in self.parts}
         match = check_genome(genome.get(), bfile, panel, max(model.length for model in ensemble.models))
         checksum = _key(self.sums_of("panel"))
