@@ -1,9 +1,10 @@
 """gkm-SVM and position weight matrices on PU.1 and CTCF sites: seconds of training and AUROC on held-out contigs.
 
-    python benchmarks/rival_scorers.py TABLE.tsv.gz MATRICES.jaspar.gz [--sites 600] [--seed 0]
+    python benchmarks/rival_scorers.py [--table sites.tsv.gz] [--matrices JASPAR.jaspar.gz] [--sites 600] [--seed 0]
 
 The sites are the rows of a table with the columns chrom, set (pu1, ctcf) and sequence; negatives are their dinucleotide
-shuffles. Chromosomes 1 and 2 are held out. Also counts variants a second and the seconds of one transform.
+shuffles. Chromosomes 1 and 2 are held out. Also counts variants a second and the seconds of one transform. The files
+are looked for in the folder that AMBERGEN_DATA names; where there are none, nothing is measured.
 """
 
 from __future__ import annotations
@@ -34,11 +35,18 @@ HELD_OUT = ("chr1", "chr2")
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("table", type=Path)
-    parser.add_argument("matrices", type=Path)
+    data = Path(os.environ.get("AMBERGEN_DATA", "."))
+    parser.add_argument("--table", type=Path, default=data / "human_tf" / "sites.tsv.gz")
+    parser.add_argument(
+        "--matrices", type=Path, default=data / "jaspar" / "JASPAR2024_CORE_vertebrates_latest.jaspar.gz"
+    )
     parser.add_argument("--sites", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    for path in (options.table, options.matrices):
+        if not path.exists():
+            print(f"{path}: not there, so nothing is measured; name the files, or their folder in AMBERGEN_DATA")
+            return
     table = pd.read_csv(options.table, sep="\t", usecols=["chrom", "set", "sequence"])
     motifs = {motif.id: motif for motif in read_motifs(options.matrices)}
     transform = HammingTransform(similarities(11, 7, 3, "estimated"))

@@ -78,15 +78,15 @@ def speed(model: Model, genome: Genome, records: list[Record], arguments: argpar
     alone, both, forward = "a loop, one variant at a time", "effects, both strands", "effects, forward strand"
     ways = {alone: loop, both: ours, forward: lambda: ours(strands="forward")}
     against = {both: alone, forward: alone}
-    assert np.allclose(loop(), ours(), atol=1e-5)
+    assert_equal(ours(), loop())
     if (rival := tangermeme(model, pairs)) is not None:
-        assert np.allclose(rival(32), ours(strands="forward"), atol=1e-5)
+        assert_equal(ours(strands="forward"), rival(32))
         theirs = {f"tangermeme, batch {batch}": partial(rival, batch) for batch in BATCHES}
         tried = interleave(theirs, 1)
-        best = min(theirs, key=tried.median)
-        ways |= {name: theirs[name] for name in (best, "tangermeme, batch 32")}
-        against |= {forward: best, "tangermeme, batch 32": best}
+        ways |= {name: theirs[name] for name in sorted(theirs, key=tried.median)[:2]}
     timings = interleave(ways, arguments.rounds)
+    if rival is not None:
+        against[forward] = min((name for name in ways if name.startswith("tangermeme")), key=timings.median)
     rows = [
         {
             "way": way,
@@ -98,6 +98,11 @@ def speed(model: Model, genome: Genome, records: list[Record], arguments: argpar
     ]
     title = f"{len(variants)} variants, space {arguments.space}, windows of {model.length}, {len(model.tracks)} tracks"
     report(title, rows, arguments.json)
+
+
+def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
+    # drawn weights may give logits of hundreds, of which float32 keeps four decimals
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-4 * max(1.0, float(np.abs(expected).max())))
 
 
 @torch.no_grad()
