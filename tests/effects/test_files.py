@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,19 @@ def test_files__give_back_what_was_written_in_parts(tmp_path: Path, effects: Eff
         exact = not name.startswith("e.tsv")
         assert found.matrices[score] == pytest.approx(values, rel=0 if exact else 1e-6, abs=1e-9, nan_ok=True)
         assert found.matrices[score].dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["e.tsv", "e.parquet", "e.h5"])
+def test_read__takes_some_scores_only(tmp_path: Path, effects: Effects, name: str) -> None:
+    if name.endswith("h5"):
+        pytest.importorskip("h5py")
+    output = open_output(tmp_path / name, name)
+    output.write(replace(effects, matrices={k: v for k, v in effects.matrices.items() if k != "logit_diff"}))
+    output.close()
+    found = ag.effects.read(tmp_path / name, ("diff", "logit_diff"))
+    assert set(found.matrices) == {"diff"}
+    pd.testing.assert_frame_equal(found.variants, effects.variants, check_dtype=False)
+    assert found.matrices["diff"] == pytest.approx(effects.diff, rel=1e-6, abs=1e-9, nan_ok=True)
 
 
 def test_text_output__has_one_header_and_a_row_an_allele_and_track(tmp_path: Path, effects: Effects) -> None:

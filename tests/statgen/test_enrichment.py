@@ -12,10 +12,12 @@ from scipy import stats
 from ambergen.errors import InputError
 from ambergen.seeds import generator
 from ambergen.statgen.enrichment import (
+    bins_between,
     contrast,
     joint_test,
     overlap_enrichment,
     quantile_bins,
+    quantile_borders,
     quantile_enrichment,
     tau_star,
 )
@@ -205,3 +207,15 @@ def test_quantile_enrichment__sums_to_everything_and_of_one_bin_is_one() -> None
 def test_quantile_enrichment__refuses_an_empty_bin() -> None:
     with pytest.raises(InputError, match="every bin with a variant"):
         quantile_enrichment(result(), np.zeros((2, 4)), [5, 0])
+
+
+@given(st.integers(0, 1000), st.booleans())
+def test_bins_between__parts_of_a_panel_have_the_bins_of_the_whole(seed: int, zeros_apart: bool) -> None:
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random(200) < 0.3, 0, rng.normal(size=200).round(3))
+    if not zeros_apart:
+        values = values + 0.0001 * np.arange(200)  # zeros together would leave bins empty
+    borders = quantile_borders(values, 4, zeros_apart)
+    parts = [bins_between(part, borders, zeros_apart) for part in np.split(values, [30, 130])]
+    assert np.concatenate(parts).tolist() == quantile_bins(values, 4, zeros_apart).tolist()
+    assert np.isnan(quantile_borders(np.zeros(3))).all()

@@ -271,9 +271,10 @@ def read_effects(path: str | Path, scores: Sequence[str] | None = None) -> Effec
         raise FileFormatError(f"{path}: there is no such file. Check the path.")
     try:
         if kind == ".parquet":
-            names = None if scores is None else [*COLUMNS, *scores]
+            there = pq.read_schema(path).names
+            names = there if scores is None else [name for name in there if name in (*COLUMNS, *scores)]
             return from_table(pq.read_table(path, columns=names), str(path))
-        return _from_hdf5(path, scores) if kind in (".h5", ".hdf5") else _from_long(path)
+        return _from_hdf5(path, scores) if kind in (".h5", ".hdf5") else _from_long(path, scores)
     except (OSError, KeyError, ValueError, EOFError, pa.ArrowException) as error:
         raise FileFormatError(
             f"{path}: cannot be read as effects of variants ({type(error).__name__}: {str(error)[:120]}). Expected "
@@ -281,7 +282,7 @@ def read_effects(path: str | Path, scores: Sequence[str] | None = None) -> Effec
         ) from error
 
 
-def _from_long(path: Path) -> Effects:
+def _from_long(path: Path, scores: Sequence[str] | None = None) -> Effects:
     text = {name: str for name, dtype in COLUMNS.items() if dtype is object}
     long = pd.read_csv(
         path,
@@ -306,7 +307,7 @@ def _from_long(path: Path) -> Effects:
     shape = (len(variants), len(tracks))
     matrices = {
         name: long[name].to_numpy(np.float32).reshape(shape)
-        for name in (*SCORES, *MORE_SCORES)
+        for name in ((*SCORES, *MORE_SCORES) if scores is None else scores)
         if name in long.columns and not long[name].isna().all()
     }
     return Effects(variants, tracks, matrices)
