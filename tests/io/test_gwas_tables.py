@@ -14,8 +14,6 @@ from ambergen.errors import FileFormatError, InputError
 from ambergen.io.gwas_tables import MungeConfig, MungeReport, munge, read_allele_list, z_of_log_p
 from ambergen.io.summary_statistics import SummaryStatistics
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "gwas" / "ukb_bolt_22x1Mb.sumstats.txt.gz"
-
 
 def table(tmp_path: Path, text: str, name: str = "study.txt") -> Path:
     path = tmp_path / name
@@ -268,9 +266,8 @@ def test_read_allele_list__needs_a_header(tmp_path: Path) -> None:
         read_allele_list(table(tmp_path, "rs1 A G\n"))
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the UK Biobank table is not here")
-def test_munge__real_table_of_a_uk_biobank_trait() -> None:
-    statistics, report = munge(REAL, MungeConfig(n=337_000))
+def test_munge__real_table_of_a_uk_biobank_trait(shared_data: Path) -> None:
+    statistics, report = munge(shared_data / "gwas" / "ukb_bolt_22x1Mb.sumstats.txt.gz", MungeConfig(n=337_000))
     assert report.dialect == "BOLT-LMM"
     assert report.n_rows == 82_448
     assert report.n_rows == report.n_kept + sum(report.dropped.values())
