@@ -154,6 +154,8 @@ class AvgPoolSame(nn.Module):
     `first` says at which position a stretch begins that is given alone; its ends are taken as padded with zeros.
     """
 
+    scale: Tensor
+
     def __init__(self, kernel: int, length: int) -> None:
         super().__init__()
         self.left, self.right = (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
