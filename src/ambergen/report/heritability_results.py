@@ -37,7 +37,6 @@ class HeritabilityResults:
     traits : one row a trait, with TRAITS; what is absent is the median over the regressions of `tracks`
     filters : trait -> reason -> variants of the study that were dropped
     sentences : what was found, in words; empty: the page's own
-    notes : what a reader should know beside, a sentence each
     compared : the arms of `comparison`, of which the first stands as searched and the second as sampled
     """
 
@@ -47,7 +46,6 @@ class HeritabilityResults:
     traits: pd.DataFrame = field(default_factory=pd.DataFrame)
     filters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sentences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     compared: tuple[str, str] = ("searched", "sampled")
 
 
