@@ -185,7 +185,7 @@ def run(
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.errors import InputError
     from ambergen.io.summary_statistics import read_summary_statistics
-    from ambergen.validation.heritability.reference import read_reference
+    from ambergen.validation.heritability.reference import check_sizes, read_reference
     from ambergen.validation.heritability.traits import RegressionConfig, regress_trait
 
     progress = progress_for_terminal()
@@ -198,6 +198,9 @@ def run(
     if sums is None and (quantiles_of or versus):
         raise InputError("--quantiles-of and --versus: need the annotations. Give --annot and --frqfile or --bfile.")
     reference = read_reference(ref_ld, w_ld, not_m_5_50, keep_mhc)
+    if sums is not None and not not_m_5_50:
+        own = sums.of(reference.names)
+        check_sizes(ref_ld, reference.names, reference.m, own.sums, str(frqfile or bfile))
     settings = {"ref_ld": ref_ld, "w_ld": w_ld, "keep_mhc": keep_mhc, "not_m_5_50": not_m_5_50, **vars(config)}
     results, records = [], []
     with progress.task("Traits", len(names)) as task:

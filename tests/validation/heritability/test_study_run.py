@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from ambergen.io.annotation_output import annotation_path, write_annotations
 from ambergen.io.annotations import open_annotation
 from ambergen.io.genotypes import read_bim
 from ambergen.io.ld_score_files import LDScoreOutput
-from ambergen.validation.heritability import track_scores
+from ambergen.validation.heritability import track_jobs, track_scores
 from ambergen.validation.heritability.effect_annotations import AnnotationConfig
 from ambergen.validation.heritability.tables import TRACKS, read_table
 from ambergen.validation.heritability.track_study import StudyConfig
@@ -206,3 +207,46 @@ def test_run_study__a_track_that_repeats_the_baseline_fails_with_its_reason(stud
     assert np.isnan(rows.loc["active", "q"])
     sentences = json.loads((out / "heritability.json").read_text())["sentences"]
     assert any("1 of 3 regressions failed" in sentence for sentence in sentences)
+
+
+def test_run_study__ld_scores_of_one_column_need_no_annotation_and_those_of_another_panel_are_refused(
+    study: Study, done: Path, tmp_path: Path
+) -> None:
+    with LDScoreOutput(tmp_path / "all.@") as output:
+        for part in panel_ld_scores(Panel(study.bfile), LDScoreConfig()):
+            output.add(part.summary.chromosome, part.scores)
+    out = study.run("column", models=1, ld_scores=str(tmp_path / "all.@"))
+    found, expected = read_table(out, "tracks"), read_table(done, "tracks")
+    expected = expected[expected["model"].isin(found["model"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found[NUMBERS], expected[NUMBERS], rtol=1e-9)
+    (tmp_path / "all.2.l2.M_5_50").write_text("700\n")
+    words = r"all\.@: the annotation base adds up to 1,199 over the common variants .* and to 999 over those of"
+    with pytest.raises(InputError, match=words):
+        study.run("other", models=1, traits=1, ld_scores=str(tmp_path / "all.@"))
+    for number in (1, 2):
+        path = tmp_path / f"all.{number}.l2.ldscore.gz"
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(b"\tL2", b"\tgenesL2")))
+    with pytest.raises(InputError, match="need the annotations too, and they are not beside the LD scores"):
+        study.run("other", models=1, traits=1, ld_scores=str(tmp_path / "all.@"))
+
+
+def test_run_study__a_job_that_is_lost_is_a_row_and_is_tried_again(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = track_jobs._outcome
+
+    def short_of_memory(job: track_jobs.TrackJob) -> track_jobs.TrackOutcome:
+        if job.track == "level":
+            raise MemoryError("cannot allocate")
+        return outcome(job)
+
+    monkeypatch.setattr(track_jobs, "_outcome", short_of_memory)
+    out = study.run("lost", models=1, traits=1)
+    rows = read_table(out, "tracks").set_index(["arm", "track"])
+    assert rows["status"].to_list() == ["ok", "failed", "constant"] * 2
+    reason = rows.loc[("searched", "level"), "reason"]
+    assert reason == "out of memory (MemoryError: cannot allocate). The same command tries it again."
+    assert read_table(out, "comparison")["n_tracks"].max() == 1
+    monkeypatch.undo()
+    study.run("lost", models=1, traits=1)
+    assert read_table(out, "tracks")["status"].to_list() == ["ok", "ok", "constant"] * 2

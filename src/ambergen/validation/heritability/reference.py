@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ambergen.errors import InputError
 from ambergen.io.ld_score_files import LDScores, read_ld_scores
 
+# Of sizes of annotations: files may count variants at the very border of 5 % in another way.
+_LARGEST_DIFFERENCE = 0.01
 # The major histocompatibility complex, whose LD reaches over megabases: chr6:25-34 Mb, as weights without it have.
 MHC_CONTIGS, MHC_FIRST, MHC_LAST = ("6", "chr6"), 25_000_000, 34_000_000
 
@@ -119,6 +122,34 @@ def join_reference(
         m,
         {reason: count for reason, count in dropped.items() if count},
     )
+
+
+def check_sizes(
+    called: str, names: Sequence[str], m: NDArray[np.float64], sums: NDArray[np.float64], panel: str
+) -> None:
+    """Refuse LD scores whose sizes of annotations are not the sums over the panel's common variants.
+
+    Enrichment divides one by the other, so that those of two panels give wrong numbers.
+
+    Parameters
+    ----------
+    called : the files of the LD scores
+    m, sums : (n_annotations,), of the files and of the panel
+
+    Raises
+    ------
+    InputError
+        With the annotation that differs most.
+    """
+    distance = np.abs(m - sums) / np.maximum(np.abs(m), 1)
+    if len(distance) and distance.max() > _LARGEST_DIFFERENCE:
+        worst = int(np.argmax(distance))
+        raise InputError(
+            f"{called}: the annotation {names[worst]} adds up to {m[worst]:,.6g} over the common variants "
+            f"(.l2.M_5_50), and to {sums[worst]:,.6g} over those of {panel}; expected the same, since enrichment "
+            "compares the two. Give the panel and the annotations that the LD scores were computed from, or compute "
+            "them from this panel."
+        )
 
 
 def rows_of(ids: NDArray, wanted: NDArray) -> NDArray[np.int64]:

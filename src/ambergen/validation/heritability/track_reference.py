@@ -19,7 +19,7 @@ from ambergen.atomic import write_json
 from ambergen.errors import InputError
 from ambergen.io.ld_score_files import LDScores, read_ld_scores
 from ambergen.validation.heritability.annotation_sums import AnnotationSums, QuantileSums
-from ambergen.validation.heritability.reference import join_reference, rows_of
+from ambergen.validation.heritability.reference import check_sizes, join_reference, rows_of
 from ambergen.validation.heritability.track_scores import ScoreJob, ScorePart, joined_scores
 from ambergen.validation.heritability.track_values import MADE, TrackValues, is_made
 
@@ -131,6 +131,7 @@ def make_baseline(
     called = (ld_scores or "the baseline", weights or "the weights")
     joined = join_reference(scores, weighted, keep_mhc=keep_mhc, called=called)
     order = _order(names, joined.names, called[0])
+    check_sizes(called[0], joined.names, joined.m, sums[order], str(job.prefix))
     listed = np.concatenate([part["id"] for part in parts]).astype(object)
     found = rows_of(listed, joined.id)
     kept = found >= 0

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ambergen import __version__
 from ambergen.atomic import write_text
-from ambergen.errors import InputError, RunError
+from ambergen.errors import FileFormatError, InputError, RunError
 from ambergen.executors.base import Executor
 from ambergen.io.annotations import AnnotationFile, EffectAnnotation, open_annotation
 from ambergen.io.chromosome_files import chromosomes, is_pattern, of_chromosome
@@ -93,11 +93,6 @@ class StudyInputs:
     genetic_map: Path | None = None
     tracks: tuple[str, ...] = ()
 
-    @property
-    def baseline(self) -> tuple[Path, ...]:
-        """Files of the baseline's annotations; LDSC has them beside the LD scores, under the same prefixes."""
-        return self.annotations or tuple(map(Path, self.ld_scores.split(",") if self.ld_scores else ()))
-
 
 def named_traits(paths: Iterable[Path]) -> dict[str, Path]:
     """Traits by the names of their files.
@@ -148,7 +143,7 @@ class Study:
             raise InputError(f"{one.path}: a model scores windows of a genome; expected --genome FASTA. Give it.")
         if inputs.genome is not None and not any(source.kind == "model" for source in inputs.sources):
             raise InputError("--genome: is for models, and there is none among the sources. Leave it out.")
-        panel = Panel(inputs.bfile, [open_annotation(path) for path in inputs.baseline], inputs.genetic_map)
+        panel = Panel(inputs.bfile, [open_annotation(path) for path in self.baseline], inputs.genetic_map)
         check_panel(panel, self.config.ld)
         ids = np.concatenate([part.variants.id for part in self.parts])
         if self.listed is not None:
@@ -177,6 +172,27 @@ class Study:
                         "each region that the study covers."
                     )
                 task.advance()
+
+    @cached_property
+    def baseline(self) -> tuple[Path, ...]:
+        """Files of the baseline's annotations; LDSC has them beside the LD scores, under the same prefixes.
+
+        None for LD scores with the one column `L2`, whose annotation is 1 everywhere.
+        """
+        if self.inputs.annotations or not self.inputs.ld_scores:
+            return self.inputs.annotations
+        prefixes = _prefixes(self.inputs.ld_scores)
+        try:
+            for prefix in prefixes:
+                open_annotation(prefix)
+        except FileFormatError as error:
+            if read_ld_scores(self.inputs.ld_scores).names == ("L2",):
+                return ()
+            raise InputError(
+                f"--baseline {self.inputs.ld_scores}: enrichment and tau* need the annotations too, and they are not "
+                f"beside the LD scores ({error}) Give them with --annot."
+            ) from error
+        return tuple(prefixes)
 
     @cached_property
     def listed(self) -> frozenset[str] | None:
@@ -228,7 +244,7 @@ class Study:
         scores = (".l2.ldscore.gz", ".l2.ldscore", ".l2.M_5_50")
         found = {
             "panel": self.files(inputs.bfile, (".bed", ".bim", ".fam")),
-            "baseline": [path for one in inputs.baseline for path in self.files(one, ("", ".annot.gz", ".annot"))],
+            "baseline": [path for one in self.baseline for path in self.files(one, ("", ".annot.gz", ".annot"))],
             "ld_scores": [path for one in _prefixes(inputs.ld_scores) for path in self.files(one, scores)],
             "weights": [path for one in _prefixes(inputs.weights) for path in self.files(one, scores)],
         }
@@ -384,7 +400,7 @@ class Study:
             listed = self.work / "listed.txt"
             write_text(listed, "\n".join(sorted(self.listed)))
         return ScoreJob(
-            self.work / "scores", key, inputs.bfile, inputs.genetic_map, self.config.ld, listed, inputs.baseline,
+            self.work / "scores", key, inputs.bfile, inputs.genetic_map, self.config.ld, listed, self.baseline,
             is_new and inputs.ld_scores is None, is_new and inputs.weights is None, tuple(values),
             self.config.n_quantiles,
         )  # fmt: skip
