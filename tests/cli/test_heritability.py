@@ -83,6 +83,8 @@ def test_run__writes_a_page_with_figures(files: Files, command: Command, capsys:
     capsys.readouterr()
     assert command("heritability", *arguments(files, "--report", page)) == 0
     assert "which need the annotations and the panel’s frequencies" in page.read_text()
+    assert command("heritability", *arguments(files, "--report", files.folder)) == 2
+    assert "is a folder; expected the name of a page" in capsys.readouterr().err
 
 
 def test_run__of_several_traits_prints_json_and_their_meta_analysis(
@@ -126,3 +128,15 @@ def test_run__wrong_input_is_told_and_writes_nothing(
     assert command("heritability", *arguments(files, *more, "-o", out)) == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_run__sizes_of_another_panel_are_refused(
+    files: Files, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = files.folder / "ld.1.l2.M_5_50"
+    sizes = [float(size) for size in path.read_text().split()]
+    path.write_text("\t".join(f"{1.5 * size:g}" for size in sizes) + "\n")
+    assert command("heritability", *arguments(files)) == 0  # without annotations nothing is compared
+    capsys.readouterr()
+    assert command("heritability", *arguments(files, "--frqfile", files.frequencies)) == 2
+    assert "over the common variants (.l2.M_5_50), and to" in capsys.readouterr().err
