@@ -192,6 +192,8 @@ def run(
     names = _trait_names(sumstats)
     if samp_prev is not None and len(names) > 1:
         raise InputError("--samp-prev: belongs to one trait, several are given. Run each disease for itself.")
+    if report is not None and report.is_dir():
+        raise InputError(f"--report {report}: is a folder; expected the name of a page. Give {report / 'traits.html'}.")
     config = RegressionConfig(n_blocks, intercept_h2, two_step or None, chisq_max, samp_prev, pop_prev, force)
     comparisons = _comparisons(test, versus)
     sums = _sums(ref_ld, annot, frqfile, bfile, quantiles_of or [], quantiles, progress)
