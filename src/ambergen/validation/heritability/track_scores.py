@@ -160,25 +160,26 @@ def _score(job: ScoreJob, chromosome: str) -> dict[str, NDArray]:
     listed = None if job.listed is None else frozenset(job.listed.read_text(encoding="utf-8").split("\n"))
     models = [read_values(folder) for folder in job.values]
     place = _place(job, chromosome, len(variants))
-    found: dict[str, list[Array]] = {}
-    names: LDScores | None = None
+
+    def column(kind: str, number: int) -> Array:
+        return _column(kind, number, baseline, models, place, variants, listed)
+
+    def scores_of(names: tuple[str, ...], matrix: Array) -> LDScores:
+        panel = Panel(job.prefix, [GivenValues(job.prefix, names, matrix)], job.genetic_map, listed)
+        return chromosome_ld_scores(panel, job.config, chromosome, files, rows).scores
+
     plan = _plan(job, baseline.shape[1], models)
+    # Where nothing but sums is wanted the list of variants is still needed
+    names = scores_of(("none",), np.zeros((len(variants), 1))) if not plan else None
+    found: dict[str, list[Array]] = {}
     at_once = max(1, _VALUES_AT_ONCE // len(variants))
     for first in range(0, len(plan), at_once):
         batch = plan[first : first + at_once]
-        columns = [_column(kind, number, baseline, models, place, variants, listed) for kind, number in batch]
-        given = GivenValues(job.prefix, tuple(f"{kind}{number}" for kind, number in batch), np.hstack(columns))
-        part = chromosome_ld_scores(
-            Panel(job.prefix, [given], job.genetic_map, listed), job.config, chromosome, files, rows
-        )
-        names = part.scores
-        for (kind, _), scores in zip(batch, rounded(part.scores.scores).T, strict=True):
+        matrix = np.hstack([column(kind, number) for kind, number in batch])
+        names = scores_of(tuple(f"{kind}{number}" for kind, number in batch), matrix)
+        for (kind, _), scores in zip(batch, rounded(names.scores).T, strict=True):
             found.setdefault(kind, []).append(scores)
-    if names is None:  # nothing but sums was asked for, which needs the list of variants too
-        nothing = GivenValues(job.prefix, ("none",), np.zeros((len(variants), 1)))
-        names = chromosome_ld_scores(
-            Panel(job.prefix, [nothing], job.genetic_map, listed), job.config, chromosome, files, rows
-        ).scores
+    assert names is not None
     empty = np.empty((0, len(names)))
     arrays: dict[str, NDArray] = {
         "contig": names.contig.astype(str),
@@ -186,8 +187,6 @@ def _score(job: ScoreJob, chromosome: str) -> dict[str, NDArray]:
         "position": names.position,
         "weights": found["weights"][0] if "weights" in found else empty,
         "baseline_scores": np.array(found["baseline"]) if "baseline" in found else empty,
-        "n_variants": np.array(len(variants)),
-        "n_constant": np.array(int(counts.is_constant.sum())),
         "n_common": np.array(int(common.sum())),
         "baseline_overlap": baseline[common].T @ baseline[common],
         "baseline_sums": baseline[common].sum(axis=0),
