@@ -150,7 +150,8 @@ def rehearsal_figure(found: Rehearsal) -> str:
     for one in found.settings:
         rows = _of(found.figures, one.truth, one.depth).set_index("scorer")
         values = rows[["direction_auroc", "direction_low", "direction_high"]].set_axis(["auroc", "low", "high"], axis=1)
-        depth = f", {one.depth:g} reads" if len(found.config.depths) > 1 else ""
+        # Below each other, for a title beside others has little room
+        depth = f"\n{one.depth:g} reads" if len(found.config.depths) > 1 else ""
         panels.append((f"truth {one.truth}{depth}", values, rows["same_kind"]))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 1.25, 0.3 * len(names) + 0.9), layout="constrained")
