@@ -111,8 +111,8 @@ def test_fit__refuses_a_checkpoint_with_another_weight(data: DeviceStore, tmp_pa
 
 def test_objective__begins_at_the_mean_logarithm_of_reads(data: DeviceStore) -> None:
     network, store = small_network(), data.store
-    CoverageObjective(data, 10.0).begin(network, store, LEARNED)
     rows = np.concatenate([store.indices(split) for split in LEARNED])
+    CoverageObjective(data, 10.0).begin(network, store, LEARNED, rows)
     mean = np.log1p(store.counts(rows).sum(axis=2)).mean(axis=0)
     strands = (mean[0] + mean[1]) / 2  # a window that is turned has the other strand's reads
     np.testing.assert_allclose(network.log_counts.bias.detach(), [strands, strands, mean[2]], rtol=1e-5)

@@ -48,10 +48,10 @@ class CoverageObjective:
     def settings(self) -> dict[str, Any]:
         return {"objective": "coverage", "count_weight": self._weight}
 
-    def begin(self, network: nn.Module, store: Store, learned: Sequence[str]) -> None:
+    def begin(self, network: nn.Module, store: Store, learned: Sequence[str], rows: NDArray[np.int64]) -> None:
         """The network begins at the mean logarithm of the reads of a window, which is nearest to all of them."""
         assert isinstance(network, BPNet)
-        logs = [np.log1p(part) for part in window_totals(store, learned_rows(store, learned))]
+        logs = [np.log1p(part) for part in window_totals(store, rows)]
         partner = self._counts.layout.reverse_partner
         mean = np.concatenate(logs).mean(axis=0)
         with torch.no_grad():

@@ -98,7 +98,7 @@ def fit(
     dtype = dtype or resolve(config.precision, data.device)
     rows = np.sort(np.concatenate([data.store.indices(split) for split in learned]))
     objective = objective or Labels(data)
-    objective.begin(network, data.store, learned)
+    objective.begin(network, data.store, learned, rows)
     network.to(data.device)
     run = _Run(network, data, config, dtype, rows, watch, objective)
     settings = _settings(config, seed, dtype, watch, learned, data.store) | objective.settings()
@@ -250,11 +250,10 @@ class Labels:
     def settings(self) -> dict[str, Any]:
         return {}
 
-    def begin(self, network: nn.Module, store: Store, learned: Sequence[str]) -> None:
+    def begin(self, network: nn.Module, store: Store, learned: Sequence[str], rows: np.ndarray) -> None:
         assert isinstance(network, TrackNetwork)
         positives = np.sum([store.positives(split) for split in learned], axis=0)
-        n_windows = sum(len(store.indices(split)) for split in learned)
-        set_output_bias(network.output_layer, positives / max(1, n_windows))
+        set_output_bias(network.output_layer, positives / max(1, len(rows)))
 
     def add_gradients(
         self, network: Callable[[Tensor], Any], batch: Batch, config: TrainConfig, dtype: torch.dtype, n_symbols: int, /

@@ -21,8 +21,8 @@ class Objective(Protocol):
         """What has to be the same where a training goes on, beside its config."""
         ...
 
-    def begin(self, network: nn.Module, store: Store, learned: Sequence[str]) -> None:
-        """Set where the outputs begin, from the splits that are trained on."""
+    def begin(self, network: nn.Module, store: Store, learned: Sequence[str], rows: np.ndarray) -> None:
+        """Set where the outputs begin, from the splits that are trained on and their windows, `rows`."""
         ...
 
     def add_gradients(
