@@ -19,7 +19,7 @@ from plain import PlainChild, one_hot, plain, training_step
 from timing import interleave, parser, report
 from torch import Tensor, nn
 
-from ambergen.datasets.batches import Batch, PackedLabels
+from ambergen.datasets.batches import Batch, PackedLabels, Placement
 from ambergen.models.child import Child
 from ambergen.models.layers import (
     AvgPoolSame,
@@ -91,7 +91,8 @@ def networks(kind: str, number: int) -> list[tuple[nn.Module, nn.Module]]:
 
 def as_batch(tokens: Tensor, labels: Tensor) -> Batch:
     packed = torch.from_numpy(np.packbits(labels.numpy(), axis=1, bitorder="little"))
-    return Batch(tokens, PackedLabels(packed, None, None, labels.shape[1]), None)
+    placement = Placement(torch.arange(len(tokens)), None, None)
+    return Batch(tokens, PackedLabels(packed, None, None, labels.shape[1]), None, placement)
 
 
 def check_equal(pairs: list[tuple[nn.Module, nn.Module]], tokens: Tensor) -> None:
@@ -105,11 +106,7 @@ def check_equal(pairs: list[tuple[nn.Module, nn.Module]], tokens: Tensor) -> Non
 def training(
     pairs: list[tuple[nn.Module, nn.Module]], tokens: Tensor, labels: Tensor, config: TrainConfig
 ) -> dict[str, Callable[[], object]]:
-    batch = Batch(
-        tokens,
-        PackedLabels(torch.from_numpy(np.packbits(labels, axis=1, bitorder="little")), None, None, N_TRACKS),
-        None,
-    )
+    batch = as_batch(tokens, labels)
     for ours, theirs in pairs:
         ours.train()
         theirs.train()
