@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 
 from ambergen.errors import InputError, StoreError
-from ambergen.report.evidence import SearchLog, group_events, last_ratings, read_evidence, read_summary
+from ambergen.report.evidence import (
+    SearchLog,
+    compared_folders,
+    group_events,
+    last_ratings,
+    read_evidence,
+    read_summary,
+)
 from tests.report.conftest import write_audit
 
 
@@ -92,3 +99,13 @@ def test_last_ratings__are_those_of_the_highest_rung() -> None:
 def test_read_summary__says_what_to_do_without_a_comparison(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no comparison found\. Run `ambergen compare`"):
         read_summary(tmp_path)
+
+
+def test_compared_folders__one_for_all_seeds_of_a_network(tmp_path: Path) -> None:
+    rows = [("searched", "searched", "abc"), ("searched", "searched", "abc"), ("gkm-SVM", "rival", "rival-gkm")]
+    rows.append(("searched, ensemble of seeds", "ensemble", "abc"))
+    pd.DataFrame(rows, columns=["model", "group", "architecture"]).to_parquet(tmp_path / "compare.parquet")
+    assert compared_folders(tmp_path) == [
+        ("searched", tmp_path / "models" / "abc"),
+        ("gkm-SVM", tmp_path / "rivals" / "gkm"),
+    ]

@@ -146,7 +146,9 @@ def last_ratings(log: SearchLog) -> list[Record]:
 
 
 def compared_folders(run_dir: Path) -> list[tuple[str, Path]]:
-    """Name and folder of every model of a run's comparison, in its order; the seeds of one lie in one folder.
+    """Name and folder of every model of a run's comparison, in its order.
+
+    The seeds of one lie in one folder, so an ensemble of seeds, which the comparison lists beside it, is left out.
 
     Raises
     ------
@@ -156,7 +158,8 @@ def compared_folders(run_dir: Path) -> list[tuple[str, Path]]:
     path = run_dir / "compare.parquet"
     if not path.exists():
         raise InputError(f"{run_dir}: no models have been compared here. `ambergen compare RUN.yaml` does it.")
-    table = pd.read_parquet(path, columns=["model", "group", "architecture"]).drop_duplicates()
+    table = pd.read_parquet(path, columns=["model", "group", "architecture"])
+    table = table[table["group"] != "ensemble"].drop_duplicates()
     return [
         (model, run_dir / "rivals" / name.removeprefix("rival-") if group == "rival" else run_dir / "models" / name)
         for model, group, name in table.itertuples(index=False)
