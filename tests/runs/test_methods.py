@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -205,17 +206,32 @@ def test_limits__are_kept_by_every_candidate(
     assert child_parameters(SPACE, result.architecture, 3, 64) <= most
 
 
-def test_limits__that_no_candidate_keeps_are_refused(small_store: Store, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="max_parameters"):
-        run(small_store, tmp_path, configured("random", max_parameters=10))
+@pytest.mark.parametrize("method", ["random", "oneshot"])
+def test_limits__that_no_candidate_keeps_are_refused_before_anything_is_written(
+    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path, method: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"max_parameters is 10; 2,000 of the last 2,000 .* Raise max_parameters"):
+        run(small_store, tmp_path, configured(method, max_parameters=10))
+    assert list(tmp_path.rglob("*.*")) == []
+    # So the corrected settings are not those of another search, and looking for a candidate has moved nothing.
+    run(small_store, tmp_path, configured(method, max_parameters=10**9))
+    found, expected = (events(out, "trial") for out in (tmp_path, finished[method][0]))
+    assert found == expected
 
 
-def test_against__turns_evolution_to_what_is_small_as_well(small_store: Store, tmp_path: Path) -> None:
-    plain = run(small_store, tmp_path / "a", configured("evolution"))
-    both = run(small_store, tmp_path / "b", configured("evolution", against=("parameters",)))
-    assert [t.architecture for t in plain.trials[:3]] == [t.architecture for t in both.trials[:3]]
-    state = events(tmp_path / "b", "search_started")[0]
-    assert state["configuration"]["against"] == ["parameters"]
+@pytest.mark.parametrize("method", ["evolution", "hierarchical", "oneshot"])
+def test_against__is_what_members_are_told_and_weighed_with(small_store: Store, tmp_path: Path, method: str) -> None:
+    config = configured(method, against=("parameters",), max_parameters=10**9)
+    result = run(small_store, tmp_path, config)
+    assert events(tmp_path, "search_started")[0]["configuration"]["against"] == ["parameters"]
+    state = load_checkpoint(tmp_path / "checkpoints" / "search0.pt")
+    assert state is not None
+    evolution = state["strategy"]["strategy"]  # within the limit
+    assert evolution["origin"]["configuration"]["costs"] == ["parameters"]
+    size = {t.architecture.to_json(): t.parameters for t in result.trials}
+    for member in evolution["population"]["members"]:
+        told = json.dumps(member["architecture"], separators=(",", ":"))
+        assert member["costs"]["parameters"] == size[told] > 0
 
 
 def test_prescreen__trains_what_its_score_puts_first(small_store: Store, tmp_path: Path) -> None:

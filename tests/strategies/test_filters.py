@@ -80,6 +80,22 @@ def test_feasible__counts_what_breaks_a_limit() -> None:
     assert other.summary() == strategy.summary()
 
 
+def test_feasible__is_looked_through_beforehand_without_a_trace() -> None:
+    inner = Feasible(AgeingEvolution(SMALL, 0, EvolutionConfig(12, 4)), [cheap(SMALL)])
+    looked = Prescreened(inner, simple, 2.0)
+    looked.refuse_impossible()
+    assert inner.summary()["infeasible"] == 0
+    plain = Prescreened(Feasible(AgeingEvolution(SMALL, 0, EvolutionConfig(12, 4)), [cheap(SMALL)]), simple, 2.0)
+    for _ in range(4):
+        asked = plain.ask(5)
+        assert looked.ask(5) == asked
+        for strategy in (looked, plain):
+            strategy.tell(rate(asked))
+    nothing = Limit("max_parameters", 1000, lambda a: 2000)
+    with pytest.raises(ConfigError, match="max_parameters is 1,000"):
+        Prescreened(Feasible(RandomStrategy(SMALL, 0), [nothing]), simple).refuse_impossible()
+
+
 def test_feasible__says_which_limit_nothing_keeps_and_how_far_it_is() -> None:
     limits = [cheap(SMALL, most=3), Limit("max_parameters", 1000, lambda a: 2000 + a.n_skips)]  # type: ignore[attr-defined]
     strategy = Feasible(RandomStrategy(SMALL, 0), limits)

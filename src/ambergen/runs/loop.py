@@ -32,6 +32,7 @@ from ambergen.runs.records import Finalist, Trial
 from ambergen.settings import differences, plain_data
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.space import Space
+from ambergen.strategies.filters import Filter
 from ambergen.training.precision import default_device, resolve
 
 
@@ -90,8 +91,11 @@ def search(
     for split in ("search", "selection"):
         check_measurable(split, len(store.indices(split)), store.positives(split))
     course = make_course(setting)
-    if not course.resume() and config.warm_start is not None:
-        course.strategy.learn(read_history(setting, config.warm_start, course.evaluator))
+    if not course.resume():
+        if config.warm_start is not None:
+            course.strategy.learn(read_history(setting, config.warm_start, course.evaluator))
+        if isinstance(course.strategy, Filter):  # before a supernet is trained for nothing
+            course.strategy.refuse_impossible()
     log.append(event)  # Only now: settings that cannot be begun with are not those that it was begun with.
     with progress.task(f"search {number}: {config.method}", total=config.budget.amount) as task:
         course.run(task)

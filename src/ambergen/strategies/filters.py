@@ -61,6 +61,11 @@ class Filter(ABC):
     def repeats(self) -> bool:
         return self.strategy.repeats
 
+    def refuse_impossible(self) -> None:
+        """Raise ConfigError where nothing is let through at all; what comes next stays as it was."""
+        if isinstance(self.strategy, Filter):
+            self.strategy.refuse_impossible()
+
     def tell(self, rated: Sequence[Rated]) -> None:
         self.strategy.tell(rated)
 
@@ -95,6 +100,12 @@ class Feasible(Filter):
         super().__init__(strategy)
         self.limits = tuple(limits)
         self._refused = 0
+
+    def refuse_impossible(self) -> None:
+        super().refuse_impossible()
+        before = self.state()
+        self.ask(1)
+        self.load(before)
 
     def ask(self, n: int) -> list[Candidate]:
         """
