@@ -17,6 +17,7 @@ from ambergen.errors import ConfigError, RunError
         (OSError(errno.ENOSPC, "No space left on device", "out/store"), 1, "out/store: the disk is full. Make room"),
         (PermissionError(errno.EACCES, "Permission denied", "/data/out"), 2, "/data/out: permission denied"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.fa"), 2, "a.fa: No such file or directory"),
+        (FileExistsError(errno.EEXIST, "File exists", "notes.txt"), 2, "notes.txt: this is a file; expected a folder"),
         (MemoryError(), 1, "Use fewer workers"),
         (KeyboardInterrupt(), 130, "the same command continues"),
         (ZeroDivisionError("division by zero"), 1, "a fault of ambergen, not of your input"),

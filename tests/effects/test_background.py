@@ -89,10 +89,11 @@ def test_background__refuses_what_it_is_not_of(tmp_path: Path) -> None:
     one = background_of(np.ones((5, 2)))
     one.check(("t0", "t1"), "mean_logits", "abc", {"shift": 0})
     for arguments, words in (
-        ((("t0",), "mean_logits"), r"its tracks are not those of this scoring \(2 tracks; here 1 tracks\)"),
+        ((("t0",), "mean_logits"), r"its tracks are not those of this scoring \(2 tracks; here 1 track\)"),
+        ((("t0", "t2"), "mean_logits"), r"its tracks are not .*\(track 2 is t1; here t2\)"),
         ((("t0", "t1"), "forward"), r"its strands are not .*mean_logits; here forward"),
-        ((("t0", "t1"), "mean_logits", "xyz"), "its model"),
-        ((("t0", "t1"), "mean_logits", None, {"shift": 2}), "its settings"),
+        ((("t0", "t1"), "mean_logits", "xyz"), r"its model is not that of this scoring \(abc; here xyz\)"),
+        ((("t0", "t1"), "mean_logits", None, {"shift": 2}), r"its settings are not .*\(shift 0, here 2\)"),
     ):
         with pytest.raises(InputError, match=words):
             one.check(*arguments)  # type: ignore[arg-type]

@@ -80,6 +80,17 @@ def test_vcf_output__numbers_tracks_and_completes_columns(tmp_path: Path, genome
     assert list(read_vcf(tmp_path / "out.vcf")) == list(read_vcf(tmp_path / "in.vcf"))
 
 
+def test_vcf_output__of_a_file_without_records_has_a_header(tmp_path: Path, genome: Genome) -> None:
+    (tmp_path / "in.vcf").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n")
+    effects = ag.effects.score(make_model(), genome, tmp_path / "in.vcf")
+    output = VcfOutput(tmp_path / "out.vcf", "out.vcf", tmp_path / "in.vcf", effects.tracks)
+    output.write(effects)
+    output.close()
+    lines = (tmp_path / "out.vcf").read_text().splitlines()
+    assert lines[-1].split("\t") == ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
+    assert any(line.startswith("##INFO=<ID=AMBERGEN_LOGIT_DIFF_3,") for line in lines)
+
+
 def test_vcf_output__refuses_many_tracks() -> None:
     check_number_of_tracks("a.vcf", ["t"] * 50)
     with pytest.raises(InputError, match=r"a.vcf: 51 tracks do not go into the INFO column.*--track NAME"):

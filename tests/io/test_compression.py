@@ -19,6 +19,13 @@ def read(path: Path) -> bytes:
         return stream.read()
 
 
+def test_open_by_content__passes_over_a_byte_order_mark(tmp_path: Path, bgzip: Callable[[bytes], bytes]) -> None:
+    path, marked = tmp_path / "peaks.bed", b"\xef\xbb\xbf" + TEXT
+    for packed in (marked, gzip.compress(marked), bgzip(marked)):
+        path.write_bytes(packed)
+        assert read(path) == TEXT
+
+
 @pytest.mark.parametrize("name", ["peaks.bed", "peaks.bed.gz"])
 def test_open_by_content__looks_into_the_file_not_at_its_name(
     tmp_path: Path, bgzip: Callable[[bytes], bytes], name: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ambergen.cli.arguments import AsJson
+from ambergen.cli.arguments import AsJson, refuse_overwriting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,6 +138,7 @@ def effects(
     from ambergen.training.precision import default_device
 
     _check_choice(variants, saturation, build_background, background)
+    refuse_overwriting((out, summary, build_background), (variants, genome, aliases, background, groups, measured))
     progress = progress_for_terminal()
     ensemble = load_ensemble(model, default_device())
     config = EffectConfig(strands, anchor, index, mismatch, drop_edge, shift)

@@ -54,7 +54,10 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
 def explain(error: BaseException) -> tuple[str, int]:
     """Message for the user, and exit status."""
     if isinstance(error, KeyboardInterrupt):
-        return "\nInterrupted. What was finished is kept: the same command continues from there.", INTERRUPTED
+        return (
+            "\nInterrupted. No half-written file was left; the same command continues from what it had kept, if anything.",
+            INTERRUPTED,
+        )
     if isinstance(error, AmbergenError):
         return f"Error: {error}", WRONG_INPUT if isinstance(error, InputError) else FAILED
     if isinstance(error, OSError):
@@ -76,16 +79,18 @@ def _explain_os(error: OSError) -> tuple[str, int]:
     place = error.filename or "a file"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"Error: {place}: the disk is full. Make room there, or write elsewhere with --set out=/another/disk; then "
-            "the same command continues. No half-written file was left.",
+            f"Error: {place}: the disk is full. Make room there, or name another place (--out; of a run --set "
+            "out=/another/disk); then the same command continues. No half-written file was left.",
             FAILED,
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            f"Error: {place}: permission denied. Give yourself the right to read and write there, or write elsewhere "
-            "with --set out=/another/folder.",
+            f"Error: {place}: permission denied. Give yourself the right to read and write there, or name another "
+            "place (--out; of a run --set out=/another/folder).",
             WRONG_INPUT,
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         return f"Error: {place}: {error.strerror}. Check the path for a misspelling.", WRONG_INPUT
+    if error.errno == errno.EEXIST:
+        return f"Error: {place}: this is a file; expected a folder, or none yet. Name another folder.", WRONG_INPUT
     return f"Error: {place}: {error.strerror or error}.", FAILED

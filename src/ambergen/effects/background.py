@@ -73,10 +73,10 @@ class Background:
         }
         for name, value in found.items():
             if value is not None and own[name] is not None and value != own[name]:
+                differs = "model is not that" if name == "model" else f"{name} are not those"
                 raise InputError(
-                    f"background: its {name} are not those of this scoring ({_short(own[name])}; here "
-                    f"{_short(value)}). Effects can be ranked only among effects that were made alike; make the "
-                    "background again with this model and these settings (--build-background)."
+                    f"background: its {differs} of this scoring ({_difference(own[name], value)}). Effects can be ranked only among effects that were made "
+                    "alike; make the background again with this model and these settings (--build-background)."
                 )
 
     def ranks(self, values: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -164,14 +164,25 @@ class Background:
             ) from error
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
             raise StoreError(
-                f"{path}: not a background of effects ({type(error).__name__}: {str(error)[:100]}). Expected a file "
-                "that `ambergen effects --build-background` wrote; make it again."
+                f"{path}: not a background of effects, or damaged. Expected the .npz file that `ambergen effects "
+                "--build-background` wrote; make it again."
             ) from error
 
 
+def _difference(own: Any, value: Any) -> str:
+    """What two values do not share: of settings those that differ, of tracks the first."""
+    if isinstance(own, Mapping) and isinstance(value, Mapping):
+        names = [name for name in {**own, **value} if own.get(name) != value.get(name)]
+        return "; ".join(f"{name} {own.get(name)}, here {value.get(name)}" for name in names)
+    if isinstance(own, tuple) and isinstance(value, tuple) and len(own) == len(value):
+        at = next(at for at in range(len(own)) if own[at] != value[at])
+        return f"track {at + 1} is {own[at]}; here {value[at]}"
+    return f"{_short(own)}; here {_short(value)}"
+
+
 def _short(value: Any) -> str:
-    text = f"{len(value)} tracks" if isinstance(value, tuple) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    text = f"{len(value)} track{'s' * (len(value) != 1)}" if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 20 else f"{text[:12]}…"
 
 
 def summarise(sizes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

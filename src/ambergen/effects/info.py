@@ -74,7 +74,7 @@ class VcfOutput:
         values = np.stack([getattr(effects, name) for name in names], axis=2)
         record, rows = effects.variants["record_index"].to_numpy(), effects.variants
         borders = np.flatnonzero(np.diff(record, prepend=-1))
-        for first, last in zip(borders, [*borders[1:], len(record)], strict=True):
+        for first, last in zip(borders, [*borders[1:], len(record)][: len(borders)], strict=True):
             self._out.write(self._annotated(next(self._lines), rows.iloc[first:last], values[first:last], names))
 
     def close(self) -> None:

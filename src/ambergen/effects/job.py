@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,7 +22,7 @@ from ambergen.effects.info import ENDINGS as VCF_ENDINGS
 from ambergen.effects.info import VcfOutput, check_number_of_tracks
 from ambergen.effects.shards import SHARD, Shards, assemble, count, score_shards
 from ambergen.effects.summaries import SummaryOutput
-from ambergen.errors import AmbergenError, FileFormatError, InputError, RunError
+from ambergen.errors import AmbergenError, FileFormatError, InputError
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.genome import Genome
 from ambergen.io.variant_table import VariantFile
@@ -139,7 +139,7 @@ def score_to_files(job: Job, out: Path, progress: Progress, summary: Path | None
         If another process writes the same file.
     """
     check_output(out, job)
-    with _alone(out):
+    with only_writer(out):
         return _score_to_files(job, out, progress, summary, how)
 
 
@@ -158,17 +158,6 @@ def _score_to_files(
         assemble(shards, outputs, job.facts())
     shards.remove()
     return counts
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    try:
-        with only_writer(out):
-            yield
-    except BlockingIOError as error:
-        raise RunError(
-            f"{out}: another ambergen is writing this file. Wait for it, stop it, or name another file."
-        ) from error
 
 
 def score_to_stream(job: Job, stream: TextIO, progress: Progress) -> Counter[str]:
@@ -240,7 +229,7 @@ def build_background(
     RunError
         If another process writes the same file.
     """
-    with _alone(out):
+    with only_writer(out):
         return _build_background(job, out, progress, score, origin)
 
 
@@ -253,6 +242,7 @@ def _build_background(job: Job, out: Path, progress: Progress, score: Ranked | N
     counts = _score(job, shards, progress)
     n = counts["ok"]
     if n == 0:
+        shards.remove()
         raise InputError(f"{job.source.name}: no allele can be scored ({tell(counts)}), so there is no background.")
     at_once = max(1, _VALUES_AT_ONCE // n)
     quantiles, top, rms = [], [], []

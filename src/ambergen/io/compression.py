@@ -12,6 +12,8 @@ from typing import BinaryIO, cast
 from ambergen.errors import FileFormatError
 
 _GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Spreadsheets write it before text in UTF-8."""
 _OTHER_PACKINGS = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
@@ -25,7 +27,7 @@ _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 
 @contextmanager
 def open_by_content(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, unpacked if its first bytes say that it is packed.
+    """Open a file for reading bytes, unpacked if its first bytes say that it is packed; without a byte order mark.
 
     Raises
     ------
@@ -38,13 +40,15 @@ def open_by_content(path: Path) -> Iterator[BinaryIO]:
             head = raw.read(18)
             _refuse_other_packings(path, head)
             if not head.startswith(_GZIP):
-                raw.seek(0)
+                raw.seek(len(_BYTE_ORDER_MARK) if head.startswith(_BYTE_ORDER_MARK) else 0)
                 yield raw
                 return
             if head[12:14] == b"BC":
                 _check_bgzip_end(path, raw)
             raw.seek(0)
-            with gzip.open(raw) as unpacked:
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                if unpacked.peek(3).startswith(_BYTE_ORDER_MARK):
+                    unpacked.read(len(_BYTE_ORDER_MARK))
                 yield cast(BinaryIO, unpacked)
     except EOFError as error:
         raise _truncated(path) from error
