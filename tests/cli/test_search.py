@@ -102,3 +102,12 @@ def test_check__says_what_is_wrong_with_an_operation(
     output = capsys.readouterr()
     assert words in output.out + output.err
     assert "Traceback" not in output.err
+
+
+def test_search__with_an_audit_of_more_than_the_space_has_is_refused_before_the_work(
+    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("search", project / "run.yaml", "--audit", 1000) == 2
+    words = "audit: 1,000 architectures were asked for, and the space has 216. Ask for fewer"
+    assert words in capsys.readouterr().err
+    assert not (project / "out").exists()

@@ -118,6 +118,9 @@ def test_stratified__says_how_many_a_small_space_has() -> None:
         ConfigError, match=r"100 architectures were asked for, .* gave only 81 different ones\. Ask for"
     ):
         stratified(SPACE, 100, 0, size)
+    words = r"1,000,000 architectures were asked for, and the space has 216\. Ask for fewer"
+    with pytest.raises(ConfigError, match=words):  # without a million draws
+        stratified(SPACE, 1_000_000, 0, size)
 
 
 # ---- the audit

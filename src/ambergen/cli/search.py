@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,6 +75,8 @@ def search(
     how = (
         None if audit is None else AuditConfig(audit, 1 if audit_seeds is None else audit_seeds)
     )  # refuses what is impossible before the work
+    if how is not None:
+        _refuse_beyond_the_space(run_file, overrides, how)
     run = do(run_file, overrides, ("search",))
     records = [
         {
@@ -100,6 +103,16 @@ def search(
     print(f"{run.out}: {run.search.objective} of the finalists\n\n{table(header, rows, left=(0, 1, 2))}")
     if audited is not None:
         print("\n" + audit_text(audited))
+
+
+def _refuse_beyond_the_space(run_file: Path, overrides: list[str] | None, how: AuditConfig) -> None:
+    """What the audit would refuse when the search is over."""
+    from ambergen.config import load_run
+    from ambergen.runs.audit import refuse_too_many
+    from ambergen.runs.methods import searched_space
+
+    run = load_run(run_file, overrides or ())
+    refuse_too_many(searched_space(run.space, run.search), how.n)
 
 
 def _audit(run: Run, how: AuditConfig) -> dict[str, Any]:

@@ -82,6 +82,15 @@ class AuditConfig:
             raise ConfigError(f"audit: top is {self.top}; expected a share above 0, at most 1.")
 
 
+def refuse_too_many(space: SearchSpace, n: int) -> None:
+    """Raise ConfigError where the space has fewer than `n` architectures."""
+    if n > space.size:
+        raise ConfigError(
+            f"audit: {n:,} architectures were asked for, and the space has {space.size:,}. Ask for fewer, or take a "
+            "larger space."
+        )
+
+
 def stratified(space: SearchSpace, n: int, seed: int, parameters: Callable[[Candidate], float]) -> list[Candidate]:
     """Distinct architectures of all sizes, the smallest first.
 
@@ -97,6 +106,7 @@ def stratified(space: SearchSpace, n: int, seed: int, parameters: Callable[[Cand
     ConfigError
         If the space does not give so many.
     """
+    refuse_too_many(space, n)
     rng, pool, wanted = seeds.generator(seed, "audit sample"), dict[str, Candidate](), _DRAWN_FOR_EACH * n
     for _ in range(4 * wanted):  # a small space repeats itself
         candidate = space.sample(rng)
