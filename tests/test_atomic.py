@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ambergen.atomic import only_writer, write_json, write_text
+from ambergen.errors import RunError
 
 
 def test_write_text__makes_folders_and_replaces(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_write_json__keeps_letters_as_they_are(tmp_path: Path) -> None:
 def test_only_writer__keeps_others_out_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new" / "e.tsv"
     with only_writer(path):
-        with pytest.raises(BlockingIOError, match="another process writes it"), only_writer(path):
+        with pytest.raises(RunError, match=r"e\.tsv: another ambergen is at work on this file"), only_writer(path):
             pass
         with only_writer(path.with_name("other.tsv")):
             path.write_text("one")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ambergen.errors import RunError
+
 
 def write_text(path: Path, text: str) -> None:
     """Text in UTF-8, whole or not at all."""
@@ -38,17 +40,17 @@ def write_json(path: Path, record: Any) -> None:
 
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
-    """Inside the block no other process gets the lock of `path`; the system ends it when the process ends.
+    """Be the only one who writes a file or works in a folder; the system ends this when the process ends, however.
 
-    The lock is a file beside `path`, which goes with the block.
+    The lock is a file beside `path`, or within it where it is a folder, which goes with the block.
 
     Raises
     ------
-    BlockingIOError
+    RunError
         If another process has it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
+    lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
     while True:
         with lock.open("w") as file:
             try:
@@ -56,7 +58,11 @@ def only_writer(path: Path) -> Iterator[None]:
             except OSError as error:
                 # some network file systems have no locks; then the user has to take care
                 if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                    raise BlockingIOError(error.errno, "another process writes it", str(path)) from error
+                    what = "in this folder" if path.is_dir() else "on this file"
+                    raise RunError(
+                        f"{path}: another ambergen is at work {what}. Wait for it, stop it, or name another one "
+                        "(--out; of a run --set out=…)."
+                    ) from error
             if not _is_same(file.fileno(), lock):
                 continue  # the process that had the lock has removed the file since
             try:

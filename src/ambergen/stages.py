@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from ambergen.atomic import write_json
-from ambergen.errors import ConfigError, RunError, StoreError
+from ambergen.atomic import only_writer, write_json
+from ambergen.errors import ConfigError, StoreError
 from ambergen.settings import differences
 
 Stage = Literal["build", "search", "train", "compare", "report"]
@@ -105,7 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Be the only writer of a run directory; the system ends this when the process ends, however that happens.
+    """Be the only one who works in a run directory, which is made where it is absent; see `only_writer`.
 
     Raises
     ------
@@ -120,16 +118,5 @@ def alone(out: Path) -> Iterator[None]:
         raise ConfigError(
             f"{out}: a file stands in the way of this folder. Name another one with --set out=…, or move the file."
         ) from error
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                # Some network file systems have no locks; then the user has to take care.
-                yield
-                return
-            raise RunError(
-                f"{out}: another ambergen is at work in this folder. Wait for it, stop it, or give this run another "
-                "folder with --set out=…"
-            ) from error
+    with only_writer(out):
         yield

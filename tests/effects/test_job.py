@@ -120,7 +120,7 @@ def test_score_to_files__one_process_writes_a_file(tmp_path: Path, genome: Genom
     out = tmp_path / "e.tsv"
 
     def greedy() -> Iterator[Record]:
-        with pytest.raises(RunError, match=r"e.tsv: another ambergen is writing this file. Wait for it"):
+        with pytest.raises(RunError, match=r"e.tsv: another ambergen is at work on this file. Wait for it"):
             score_to_files(make_job(genome), out, SILENT)
         return records()
 

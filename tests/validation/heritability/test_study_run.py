@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ambergen.atomic import only_writer, write_bytes
-from ambergen.errors import InputError
+from ambergen.errors import InputError, RunError
 from ambergen.executors.processes import ProcessExecutor
 from ambergen.io.annotation_output import annotation_path, write_annotations
 from ambergen.io.annotations import open_annotation
@@ -101,7 +101,8 @@ def test_run_study__a_further_model_or_trait_adds_only_its_own_work(study: Study
 
 
 def test_run_study__one_command_at_a_time_works_in_a_folder(study: Study) -> None:
-    with only_writer(study.folder / "shared" / "work"), pytest.raises(InputError, match="another command works in"):
+    (study.folder / "shared").mkdir()
+    with only_writer(study.folder / "shared"), pytest.raises(RunError, match="another ambergen is at work in this"):
         study.run("shared", models=1, traits=1)
     assert not (study.folder / "shared" / "tracks.tsv").exists()
 

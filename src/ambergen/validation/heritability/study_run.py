@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ambergen.atomic import only_writer, write_json
-from ambergen.errors import InputError
 from ambergen.executors.base import Executor
 from ambergen.progress import SILENT, Progress
 from ambergen.provenance import provenance
@@ -33,9 +30,12 @@ def run_study(
     ------
     InputError
         If the inputs are wrong, before anything long begins where that can be seen.
+    RunError
+        If another command works in the folder.
     """
     study.check(progress)
-    with _alone(study.work):
+    study.folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(study.folder):
         study.annotate(progress)
         study.score(executor, progress)
         lost = study.regress(executor, progress)
@@ -50,18 +50,6 @@ def run_study(
     # One of an earlier run would belong to other arms
     remove_table(study.folder, "comparison")
     return record
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    try:
-        with only_writer(work):
-            yield
-    except BlockingIOError as error:
-        raise InputError(
-            f"{work.parent}: another command works in this folder; expected one at a time. Wait for it, or give "
-            "another folder; for more jobs at a time take --workers."
-        ) from error
 
 
 def compare_folder(folder: Path, searched: str, sampled: str) -> dict[str, Any]:
