@@ -38,6 +38,7 @@ out: out
 """
 
 Command = Callable[..., int]
+Refused = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,17 @@ def command() -> Command:
         with pytest.raises(SystemExit) as caught:
             main([str(argument) for argument in arguments])
         return int(caught.value.code or 0)
+
+    return run
+
+
+@pytest.fixture
+def refused(command: Command, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Run the program on wrong input; what it says of that comes back."""
+
+    def run(*arguments: object) -> str:
+        assert command(*arguments) == 2
+        return capsys.readouterr().err
 
     return run
 

@@ -12,7 +12,7 @@ from ambergen.models.building import make_child
 from ambergen.spaces.space import Space
 from ambergen.training.model import Model
 from ambergen.validation.asb.calls import call
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 N = 400
 
@@ -116,24 +116,21 @@ def test_asb_simulate__writes_to_a_pipe_what_a_seed_gives(
         (["good.tsv", "counts.tsv", "--store", "nowhere"], "there is no store here"),
         (["good.tsv", "counts.tsv", "--score", "other"], "there is no column of numbers 'other'"),
         (["good.tsv", "counts.tsv", "-o", "cards", "--card", "rs0"], "--card rs0: is not among the sites"),
+        (["good.tsv", "counts.tsv", "--card", "rs0"], "--card rs0: a card stands on the page. Name its folder"),
+        (["good.tsv", "counts.tsv", "-o", "poor.tsv"], "poor.tsv is a file; expected a folder for the results"),
+        (["good.tsv", "counts.tsv", "-o", "poor.tsv/x"], "poor.tsv is a file; expected a folder for the results"),
+        (["simulate", "truth.tsv", "-o", "truth.tsv"], "truth.tsv: the command reads it, and it would be overwritten"),
         ([".", "counts.tsv"], "Name the genome with --genome FASTA"),
         (["simulate", "truth.tsv", "-o", "counts.xlsx"], "expected .tsv or .tsv.gz"),
         (["simulate", "truth.tsv", "--rho", "1"], "rho is 1.0"),
     ],
 )
 def test_asb__wrong_input_is_told_and_leaves_nothing(
-    folder: Path,
-    counts: Path,
-    command: Command,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    words: str,
+    folder: Path, counts: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(folder)
     before = sorted(folder.rglob("*"))
-    assert command("asb", *arguments) == 2
-    assert words in capsys.readouterr().err
+    assert words in refused("asb", *arguments)
     assert [p for p in sorted(folder.rglob("*")) if p.is_file()] == [p for p in before if p.is_file()]
 
 

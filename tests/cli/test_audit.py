@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 
 def test_search_audit__trains_some_alone_prints_what_follows_and_shows_it_in_the_report(
@@ -30,16 +30,13 @@ def test_search_audit__trains_some_alone_prints_what_follows_and_shows_it_in_the
     assert "How well do its scores rank networks?" in (out / "report.html").read_text()
 
 
-def test_search_audit__of_two_is_refused_before_the_search(
-    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("search", project / "run.yaml", "--audit", 2) == 2
-    assert "audit: 2 architectures; expected at least 3" in capsys.readouterr().err
+def test_search_audit__of_two_is_refused_before_the_search(project: Path, refused: Refused) -> None:
+    assert "audit: 2 architectures; expected at least 3" in refused("search", project / "run.yaml", "--audit", 2)
     assert not (project / "out" / "events.jsonl").exists()
 
 
-def test_search_audit_seeds__need_an_audit(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("search", project / "run.yaml", "--audit-seeds", 2) == 2
-    assert "give --audit N as well" in capsys.readouterr().err
-    assert command("search", project / "run.yaml", "--audit", 5, "--audit-seeds", 0) == 2
-    assert "audit: 0 trainings of each architecture; expected at least 1" in capsys.readouterr().err
+def test_search_audit_seeds__need_an_audit(project: Path, refused: Refused) -> None:
+    assert "give --audit N as well" in refused("search", project / "run.yaml", "--audit-seeds", 2)
+    assert "audit: 0 trainings of each architecture; expected at least 1" in refused(
+        "search", project / "run.yaml", "--audit", 5, "--audit-seeds", 0
+    )

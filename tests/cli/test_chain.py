@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ambergen.config import load_run
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 
 def test_train__makes_what_a_run_folder_promises(trained: Path) -> None:
@@ -53,11 +53,10 @@ def test_search__refuses_other_settings_in_the_same_folder(
     assert (trained / "out" / "run.yaml").read_text() == before
 
 
-def test_train__refuses_other_settings_in_the_same_folder(
-    trained: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("train", trained / "run.yaml", "--set", "train.epochs=3") == 2
-    assert "the train stage was begun with other settings: train.epochs was 2 and is now 3" in capsys.readouterr().err
+def test_train__refuses_other_settings_in_the_same_folder(trained: Path, refused: Refused) -> None:
+    assert "the train stage was begun with other settings: train.epochs was 2 and is now 3" in refused(
+        "train", trained / "run.yaml", "--set", "train.epochs=3"
+    )
 
 
 def test_build__prints_windows_and_positives(
@@ -81,12 +80,11 @@ def test_report__is_made_of_an_unfinished_run(
     assert (trained / "out" / "report.html").is_file()
 
 
-def test_build__says_that_the_folder_cannot_be_written(
-    project: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_build__says_that_the_folder_cannot_be_written(project: Path, refused: Refused) -> None:
     (project / "blocked").touch()
-    assert command("build", project / "run.yaml", "--set", f"out={project / 'blocked'}") == 2
-    assert "blocked: a file stands in the way of this folder" in capsys.readouterr().err
+    assert "blocked: a file stands in the way of this folder" in refused(
+        "build", project / "run.yaml", "--set", f"out={project / 'blocked'}"
+    )
 
 
 def test_build__names_a_missing_file(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 from tests.validation.heritability.panel import Files, write
 
 TABLE = "SNP A1 A2 P BETA N INFO\nrs1 A G 0.05 -1 100 1\nrs2 A T 0.5 1 100 1\nrs3 A C 0.5 1 100 0.5\n"
@@ -36,7 +36,7 @@ def test_munge__writes_statistics_and_tells_what_it_dropped(
 
 
 def test_munge__json_has_the_counts_and_wrong_input_leaves_no_file(
-    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "study.txt").write_text(TABLE)
     out = tmp_path / "height.sumstats"
@@ -45,8 +45,7 @@ def test_munge__json_has_the_counts_and_wrong_input_leaves_no_file(
     assert report["dropped"] == {"alleles that are the same on both strands": 1}
     assert report["file"].endswith("height.sumstats.gz")
     (tmp_path / "bad.txt").write_text(TABLE.replace("100 1\n", "-9 1\n"))
-    assert command("heritability", "munge", tmp_path / "bad.txt", "-o", tmp_path / "bad") == 2
-    assert "line 2: N is -9" in capsys.readouterr().err
+    assert "line 2: N is -9" in refused("heritability", "munge", tmp_path / "bad.txt", "-o", tmp_path / "bad")
     assert not (tmp_path / "bad.sumstats.gz").exists()
 
 
@@ -70,7 +69,9 @@ def test_run__writes_the_files_of_ldsc(files: Files, command: Command, capsys: p
     assert len(pd.read_csv(out / "trait0.quantiles", sep="\t")) == 5
 
 
-def test_run__writes_a_page_with_figures(files: Files, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run__writes_a_page_with_figures(
+    files: Files, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = files.folder / "pages" / "traits.html"
     options = ("--frqfile", files.frequencies, "--quantiles-of", "level", "--report", page)
     assert command("heritability", *arguments(files, *options)) == 0
@@ -83,8 +84,9 @@ def test_run__writes_a_page_with_figures(files: Files, command: Command, capsys:
     capsys.readouterr()
     assert command("heritability", *arguments(files, "--report", page)) == 0
     assert "which need the annotations and the panel’s frequencies" in page.read_text()
-    assert command("heritability", *arguments(files, "--report", files.folder)) == 2
-    assert "is a folder; expected the name of a page" in capsys.readouterr().err
+    assert "is a folder; expected the name of a page" in refused(
+        "heritability", *arguments(files, "--report", files.folder)
+    )
 
 
 def test_run__of_several_traits_prints_json_and_their_meta_analysis(
@@ -122,21 +124,21 @@ def test_run__without_annotations_has_coefficients_only(
     ],
 )
 def test_run__wrong_input_is_told_and_writes_nothing(
-    files: Files, command: Command, capsys: pytest.CaptureFixture[str], more: list[object], words: str
+    files: Files, refused: Refused, more: list[object], words: str
 ) -> None:
     out = files.folder / "out"
-    assert command("heritability", *arguments(files, *more, "-o", out)) == 2
-    assert words in capsys.readouterr().err
+    assert words in refused("heritability", *arguments(files, *more, "-o", out))
     assert not out.exists()
 
 
 def test_run__sizes_of_another_panel_are_refused(
-    files: Files, command: Command, capsys: pytest.CaptureFixture[str]
+    files: Files, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = files.folder / "ld.1.l2.M_5_50"
     sizes = [float(size) for size in path.read_text().split()]
     path.write_text("\t".join(f"{1.5 * size:g}" for size in sizes) + "\n")
     assert command("heritability", *arguments(files)) == 0  # without annotations nothing is compared
     capsys.readouterr()
-    assert command("heritability", *arguments(files, "--frqfile", files.frequencies)) == 2
-    assert "over the common variants (.l2.M_5_50), and to" in capsys.readouterr().err
+    assert "over the common variants (.l2.M_5_50), and to" in refused(
+        "heritability", *arguments(files, "--frqfile", files.frequencies)
+    )

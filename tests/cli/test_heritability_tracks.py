@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ambergen.validation.heritability.tables import COMPARISON, QUINTILES, TRACKS, read_table
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 from tests.effects.conftest import make_model
 from tests.validation.heritability.study import N_JACKKNIFE, Study, write_study
 
@@ -155,12 +155,7 @@ def test_tracks__equal_the_commands_by_hand(
     ],
 )
 def test_tracks__wrong_input_is_told_and_leaves_no_table(
-    study: Study,
-    command: Command,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    more: list[object],
-    words: str,
+    study: Study, refused: Refused, tmp_path: Path, more: list[object], words: str
 ) -> None:
     row = "SNP\tA1\tA2\tN\tZ\nsnp1\tA\tG\t100\t1\n"
     (tmp_path / "all.sumstats").write_text(row)
@@ -178,17 +173,13 @@ def test_tracks__wrong_input_is_told_and_leaves_no_table(
     filled = [str(one).replace("{study}", str(study.folder)).replace("{tmp}", str(tmp_path)) for one in more]
     base = ["heritability", "tracks", study.sumstats(0), "--bfile", study.bfile, "-o", tmp_path / "out"]
     blocks = [] if "--n-blocks" in more else ["--n-blocks", N_JACKKNIFE]
-    assert command(*base, *blocks, *filled) == 2
-    assert words in capsys.readouterr().err
+    assert words in refused(*base, *blocks, *filled)
     assert not (tmp_path / "out" / "tracks.tsv").exists()
 
 
-def test_compare__wrong_input_is_told(
-    done: Path, study: Study, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("heritability", "compare", tmp_path) == 2
-    assert "expected the folder of a finished" in capsys.readouterr().err
-    assert command("heritability", "compare", done, "--sampled", "random") == 2
-    assert "there is no arm random; the study has searched, sampled" in capsys.readouterr().err
-    assert command("heritability", "compare", done, "--sampled", "searched") == 2
-    assert "both are searched; expected two arms" in capsys.readouterr().err
+def test_compare__wrong_input_is_told(done: Path, study: Study, refused: Refused, tmp_path: Path) -> None:
+    assert "expected the folder of a finished" in refused("heritability", "compare", tmp_path)
+    assert "there is no arm random; the study has searched, sampled" in refused(
+        "heritability", "compare", done, "--sampled", "random"
+    )
+    assert "both are searched; expected two arms" in refused("heritability", "compare", done, "--sampled", "searched")

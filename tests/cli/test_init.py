@@ -6,7 +6,7 @@ import pytest
 
 from ambergen.config import load_run
 from ambergen.datasets.config import GenomeSource
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 
 def test_init__writes_a_run_file_that_loads(
@@ -21,10 +21,9 @@ def test_init__writes_a_run_file_that_loads(
     assert [t.name for t in source.tracks] == ["forward", "palindrome", "reverse"]
 
 
-def test_init__never_overwrites(tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init__never_overwrites(tmp_path: Path, command: Command, refused: Refused) -> None:
     assert command("init", tmp_path) == 0
-    assert command("init", tmp_path) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "exists already" in refused("init", tmp_path)
 
 
 def test_init__keeps_variables_and_absolute_paths(tmp_path: Path, command: Command) -> None:
@@ -34,10 +33,7 @@ def test_init__keeps_variables_and_absolute_paths(tmp_path: Path, command: Comma
     assert "tracks: /peaks/*.bed" in text
 
 
-def test_init__a_table_is_a_data_set_of_its_own(
-    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("init", tmp_path, "--table", "a.csv", "--genome", "b.fa") == 2
-    assert "give either --table" in capsys.readouterr().err
+def test_init__a_table_is_a_data_set_of_its_own(tmp_path: Path, command: Command, refused: Refused) -> None:
+    assert "give either --table" in refused("init", tmp_path, "--table", "a.csv", "--genome", "b.fa")
     assert command("init", tmp_path, "--table", "/a.csv") == 0
     assert load_run(tmp_path / "run.yaml").n_tracks is None

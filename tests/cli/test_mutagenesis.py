@@ -10,7 +10,7 @@ import pytest
 
 from ambergen.baselines.motif_scorer import MotifScorer
 from ambergen.baselines.pwm import PWM
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 MOTIFS = """>M1 GATA
 A [ 0 20 0 20 ]
@@ -84,16 +84,11 @@ def test_mutagenesis__compares_models_and_matrices(
         (["model", "--genome", "genome.fa", "--where", "Release"], "expected a column, an equals sign and a value"),
         (["model", "--genome", "genome.fa", "--at-least", "Barcodes=many"], "expected a number after the equals sign"),
         (["model", "--elements", "elements.fa", "--by", "Element"], "do not fit the sequences"),
+        (["model", "--genome", "genome.fa", "-o", "mpra.tsv"], "mpra.tsv is a file; expected a folder for the results"),
     ],
 )
 def test_mutagenesis__says_what_is_wrong(
-    folder: Path,
-    command: Command,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    words: str,
+    folder: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(folder)
-    assert command("mutagenesis", "mpra.tsv", *arguments) == 2
-    assert words in capsys.readouterr().err
+    assert words in refused("mutagenesis", "mpra.tsv", *arguments)

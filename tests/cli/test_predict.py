@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from ambergen.io.fasta import read_contigs
 from ambergen.training.model import Model
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 
 @pytest.fixture
@@ -67,8 +67,7 @@ def test_predict__writes_packed_text(model: Path, trained: Path, command: Comman
 def test_predict__refuses_with_a_remedy(
     model: Path,
     trained: Path,
-    command: Command,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     text: str,
@@ -77,12 +76,8 @@ def test_predict__refuses_with_a_remedy(
 ) -> None:
     monkeypatch.chdir(trained)
     Path(name).write_text(text)
-    assert command("predict", model, name, *options) == 2
-    assert words in capsys.readouterr().err
+    assert words in refused("predict", model, name, *options)
 
 
-def test_predict__a_folder_without_a_model(
-    tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command("predict", tmp_path, tmp_path / "a.fa") == 2
-    assert "model.json" in capsys.readouterr().err
+def test_predict__a_folder_without_a_model(tmp_path: Path, refused: Refused) -> None:
+    assert "model.json" in refused("predict", tmp_path, tmp_path / "a.fa")

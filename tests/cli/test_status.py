@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ambergen.cli.status import _seconds_left
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 
 def test_status__tells_stages_searches_and_models(
@@ -73,9 +73,8 @@ def test_status__of_a_search_under_way_has_best_and_time_left(
     assert search["seconds_left"] == pytest.approx(search["device_seconds"], rel=0.2, abs=0.1)
 
 
-def test_status__needs_a_run_folder(tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("status", tmp_path / "none") == 2
-    assert "not a folder" in capsys.readouterr().err
+def test_status__needs_a_run_folder(tmp_path: Path, refused: Refused) -> None:
+    assert "not a folder" in refused("status", tmp_path / "none")
 
 
 @pytest.mark.parametrize(

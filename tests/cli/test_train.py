@@ -12,13 +12,15 @@ import pytest
 
 from ambergen.baselines.deepbind_scorer import DeepBindScorer
 from ambergen.baselines.loading import load
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Refused
 
 if TYPE_CHECKING:
     from ambergen.datasets.store import Store
 
 
-def test_train__a_rival_needs_no_search(project: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train__a_rival_needs_no_search(
+    project: Path, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ("train", project / "run.yaml", "--set", "train.seeds=1", "--set", "train.epochs=1", "--recipe", "run")
     assert command(*arguments, "--scorer", "deepbind", "--settings", 0, "--json") == 0
     (record,) = json.loads(capsys.readouterr().out)
@@ -28,16 +30,15 @@ def test_train__a_rival_needs_no_search(project: Path, command: Command, capsys:
     assert isinstance(load(folder), DeepBindScorer)
     assert not (project / "out" / "events.jsonl").exists()
     # Another recipe is another model
-    assert command(*arguments, "--scorer", "deepbind", "--settings", 1) == 2
-    assert "trained with settings 0, not 1" in capsys.readouterr().err
-    assert command("train", project / "run.yaml", "--scorer", "pwm") == 2
-    assert "the scorer is pwm and no file of motifs is given" in capsys.readouterr().err
-    assert command(*arguments[:-1], "deepse", "--scorer", "danq") == 2
-    assert "Did you mean 'deepsea'?" in capsys.readouterr().err
+    assert "trained with settings 0, not 1" in refused(*arguments, "--scorer", "deepbind", "--settings", 1)
+    assert "the scorer is pwm and no file of motifs is given" in refused(
+        "train", project / "run.yaml", "--scorer", "pwm"
+    )
+    assert "Did you mean 'deepsea'?" in refused(*arguments[:-1], "deepse", "--scorer", "danq")
 
 
 def test_train__bpnet_learns_counts_and_scores_variants(
-    count_store: Store, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+    count_store: Store, tmp_path: Path, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = count_store.path.parent
     run = tmp_path / "run.yaml"
@@ -57,10 +58,10 @@ def test_train__bpnet_learns_counts_and_scores_variants(
     assert command("build", run) == 0
     assert f"{built['mean_reads']['chip-']['train']:.1f}" in capsys.readouterr().out.splitlines()[-1]
     arguments = ("train", run, "--scorer", "bpnet", "--scale", 0.1)
-    assert command(*arguments) == 2
-    assert "train.shift: 200 bases, and the counts of" in capsys.readouterr().err
-    assert command(*arguments, "--recipe", "run", "--count-weight", "much") == 2
-    assert "--count-weight: 'much'; expected a number above 0, or balanced" in capsys.readouterr().err
+    assert "train.shift: 200 bases, and the counts of" in refused(*arguments)
+    assert "--count-weight: 'much'; expected a number above 0, or balanced" in refused(
+        *arguments, "--recipe", "run", "--count-weight", "much"
+    )
     assert command(*arguments, "--recipe", "run", "--count-weight", "balanced") == 0
     text = capsys.readouterr().out
     assert [line.split()[-10:-8] for line in text.splitlines()[2:4]] == [["selection", "chip"], ["test", "chip"]]
