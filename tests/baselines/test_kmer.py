@@ -166,7 +166,7 @@ def test_save__load_gives_the_same_predictions(regression: KmerRegression, merge
 def test_load__says_what_is_damaged(regression: KmerRegression, tmp_path: Path) -> None:
     folder = regression.save(tmp_path)
     (folder / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(StoreError, match=r"k-mer regression does not load.*damaged or incomplete; fit it again"):
+    with pytest.raises(StoreError, match=r"the model does not load.*damaged or incomplete; train the model again"):
         load(folder)
 
 

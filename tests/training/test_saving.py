@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ambergen.errors import StoreError
-from ambergen.training.saving import check_windows, read_description, write_model
+from ambergen.errors import SpaceError, StoreError
+from ambergen.training.saving import check_windows, loading, read_description, write_model
 
 
 def test_write_model__is_read_back(tmp_path: Path) -> None:
@@ -36,6 +36,25 @@ def test_read_description__of_another_version_says_which(tmp_path: Path) -> None
     (tmp_path / "model.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(StoreError, match=r"format 99; this ambergen reads format 1\. Train the model again"):
         read_description(tmp_path)
+
+
+def trip(folder: Path, error: Exception) -> None:
+    write_model(folder, {}, {"kind": "mine"})
+    with loading(folder) as (arrays, record):
+        assert (arrays, record["kind"]) == (folder / "model.safetensors", "mine")
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyError("spec"), ValueError("torn"), RuntimeError("size mismatch"), IndexError()])
+def test_loading__says_that_what_a_block_trips_over_is_damage(tmp_path: Path, error: Exception) -> None:
+    said = rf"{tmp_path}: the model does not load \({type(error).__name__}: .*damaged or incomplete; train the model"
+    with pytest.raises(StoreError, match=said):
+        trip(tmp_path, error)
+
+
+def test_loading__passes_on_what_a_search_space_says(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"the model does not load: no such plugin$"):
+        trip(tmp_path, SpaceError("no such plugin"))
 
 
 def test_check_windows__says_what_shape_was_expected() -> None:

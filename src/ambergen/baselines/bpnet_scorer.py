@@ -10,18 +10,16 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ambergen.datasets.counts import CountLayout
-from ambergen.errors import InputError, StoreError
 from ambergen.metrics.profiles import jensen_shannon
 from ambergen.models.bpnet import BPNet, BPNetShape
 from ambergen.models.layers import one_hot
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
 from ambergen.training.coverage import Predicted, track_scores
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 _POSITIONS = 1 << 15
 """Of the windows that a processor takes at once: the activations of a layer stay in its cache."""
@@ -42,7 +40,9 @@ class BPNetScorer:
     ----------
     network : BPNet
     layout : which strand of which track each of its columns is
+    length : bases of a window
     tracks : the experiments; both strands of one are one track
+    reverse_partner : (n_tracks,): each track is its own, for its strands swap within it
     output : "raw"
 
     References
@@ -56,22 +56,9 @@ class BPNetScorer:
         self, network: BPNet, layout: CountLayout, alphabet: str = "dna", provenance: dict[str, Any] | None = None
     ) -> None:
         self.network, self.layout = network.eval(), layout
+        self.length, self.tracks = network.length, layout.tracks
+        self.reverse_partner = np.arange(len(layout.tracks))
         self.alphabet, self.provenance = by_name(alphabet), provenance or {}
-
-    @property
-    def length(self) -> int:
-        """Bases of a window."""
-        return self.network.length
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """Names of the experiments."""
-        return self.layout.tracks
-
-    @property
-    def reverse_partner(self) -> NDArray[np.int64]:
-        """(n_tracks,): each track is its own, for its strands swap within it."""
-        return np.arange(len(self.tracks))
 
     def predict(self, tokens: Tokens) -> NDArray[np.float32]:
         """Logarithms of the reads of windows, from the mean of both strands.
@@ -161,21 +148,10 @@ class BPNetScorer:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write it into a folder; see `ambergen.training.saving.write_model`."""
+        """Write it into a folder; see `ambergen.training.saving.save_scorer`."""
         arrays = {name: values.cpu().numpy() for name, values in self.network.state_dict().items()}
-        facts = {
-            "kind": "bpnet",
-            "spec": {"shape": asdict(self.network.shape), "counts": self.layout.to_dict()},
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": self.reverse_partner.tolist(),
-            "alphabet": self.alphabet.name,
-            "output": self.output,
-            "unknown": "zeros",
-            "provenance": self.provenance,
-        }
-        write_model(Path(folder), arrays, facts)
-        return Path(folder)
+        spec = {"shape": asdict(self.network.shape), "counts": self.layout.to_dict()}
+        return save_scorer(self, folder, "bpnet", spec, arrays, "zeros", self.alphabet.name)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> Self:
@@ -186,17 +162,10 @@ class BPNetScorer:
         StoreError
             If it is absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
+        with loading(folder) as (arrays, record):
             layout = CountLayout.from_dict(record["spec"]["counts"])
             n_symbols = by_name(record["alphabet"]).n_symbols
             shape = BPNetShape(**record["spec"]["shape"])
             network = BPNet(layout.n_columns, record["length"], shape, layout.width, n_symbols)
-            network.load_state_dict(load_file(folder / ARRAYS))
+            network.load_state_dict(load_file(arrays))
             return cls(network.to(device), layout, record["alphabet"], record["provenance"])
-        except (InputError, SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
-                "damaged or incomplete; train the model again."
-            ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class DeepBindScorer:
     model : the network with its tracks and provenance
     stretch : bases of the stretches that a published model is slid over windows in; None for a model that was trained
         on whole windows, which it also scores as a whole
+    length, tracks, reverse_partner, provenance : those of `model`
     output : "raw" of a published model, whose scores have no scale; else "logit"
 
     Notes
@@ -56,26 +57,8 @@ class DeepBindScorer:
         self.stretch: int | None = model.spec.get("stretch")
         self.output: Literal["logit", "raw"] = "logit" if self.stretch is None else "raw"
         model.output = self.output
-
-    @property
-    def length(self) -> int:
-        """Bases of a window."""
-        return self.model.length
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """Names of the tracks."""
-        return self.model.tracks
-
-    @property
-    def reverse_partner(self) -> NDArray[np.int64]:
-        """(n_tracks,): the track that each becomes on the other strand."""
-        return self.model.reverse_partner
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Where it is from."""
-        return self.model.provenance
+        self.length, self.tracks = model.length, model.tracks
+        self.reverse_partner, self.provenance = model.reverse_partner, model.provenance
 
     @classmethod
     def published(
@@ -192,7 +175,7 @@ class DeepBindScorer:
         return f"DeepBind with {shape.detectors} detectors of {shape.width} bases, {pools}, {hidden}"
 
     def save(self, folder: str | Path) -> Path:
-        """Write it into a folder; see `ambergen.training.saving.write_model`."""
+        """Write it into a folder; see `ambergen.training.saving.save_scorer`."""
         return self.model.save(folder)
 
     @classmethod

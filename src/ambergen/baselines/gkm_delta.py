@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from ambergen.errors import StoreError
 from ambergen.io.word_weights import read_word_weights, write_word_weights
 from ambergen.sequence.words import canonical_words, word_codes
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 _CHUNK = 4096
 
@@ -105,21 +104,8 @@ class DeltaSVM:
         write_word_weights(Path(path), self.weights[track])
 
     def save(self, folder: str | Path) -> Path:
-        """Write the weights into a folder; see `ambergen.training.saving.write_model`."""
-        folder = Path(folder)
-        facts = {
-            "kind": "deltasvm",
-            "spec": {"l": self.l},
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": list(range(len(self.tracks))),
-            "alphabet": "dna",
-            "output": self.output,
-            "unknown": "skipped",
-            "provenance": self.provenance,
-        }
-        write_model(folder, {"weights": folded(self.weights)}, facts)
-        return folder
+        """Write the weights into a folder; see `ambergen.training.saving.save_scorer`."""
+        return save_scorer(self, folder, "deltasvm", {"l": self.l}, {"weights": folded(self.weights)}, "skipped")
 
     @classmethod
     def load(cls, folder: str | Path) -> DeltaSVM:
@@ -130,16 +116,9 @@ class DeltaSVM:
         StoreError
             If they are absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
-            weights = unfolded(load_file(folder / ARRAYS)["weights"], record["spec"]["l"])
+        with loading(folder) as (arrays, record):
+            weights = unfolded(load_file(arrays)["weights"], record["spec"]["l"])
             return cls(weights, record["length"], record["tracks"], record["provenance"])
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError) as error:
-            raise StoreError(
-                f"{folder}: the deltaSVM weights do not load ({type(error).__name__}: {str(error)[:200]}). The folder "
-                "is damaged or incomplete; save them again."
-            ) from error
 
 
 def word_sums(weights: Floats, tokens: NDArray[np.uint8]) -> Floats:

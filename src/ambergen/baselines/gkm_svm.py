@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.sparse import csr_array
 
@@ -22,13 +21,13 @@ from ambergen.baselines.hamming import HammingTransform, check_words, similariti
 from ambergen.baselines.squared_hinge import fit_machine
 from ambergen.cost import Stopwatch
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, InputError, StoreError
+from ambergen.errors import ConfigError, InputError
 from ambergen.metrics.ranking import auroc, defined
 from ambergen.progress import SILENT, Progress
 from ambergen.sequence.alphabets import DNA, Alphabet
 from ambergen.sequence.words import complement_codes, word_codes
 from ambergen.settings import plain_data
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 _MOST_WORDS = 20_000_000
 """Of the windows that one machine is fitted on, both strands: 160 MB."""
@@ -300,21 +299,10 @@ class GkmSVM:
     # ---- saving
 
     def save(self, folder: str | Path) -> Path:
-        """Write the machines into a folder; see `ambergen.training.saving.write_model`."""
-        folder = Path(folder)
-        facts = {
-            "kind": "gkm",
-            "spec": {"config": plain_data(self.config), "span": list(self.span), "C": self.penalty.tolist()},
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": list(range(len(self.tracks))),
-            "alphabet": "dna",
-            "output": self.output,
-            "unknown": "skipped",
-            "provenance": self.provenance,
-        }
-        write_model(folder, {"potential": folded(self.potential), "bias": self.bias}, facts)
-        return folder
+        """Write the machines into a folder; see `ambergen.training.saving.save_scorer`."""
+        spec = {"config": plain_data(self.config), "span": list(self.span), "C": self.penalty.tolist()}
+        arrays = {"potential": folded(self.potential), "bias": self.bias}
+        return save_scorer(self, folder, "gkm", spec, arrays, "skipped")
 
     @classmethod
     def load(cls, folder: str | Path) -> GkmSVM:
@@ -325,10 +313,8 @@ class GkmSVM:
         StoreError
             If they are absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
-            arrays, spec = load_file(folder / ARRAYS), record["spec"]
+        with loading(folder) as (path, record):
+            arrays, spec = load_file(path), record["spec"]
             settings = {**spec["config"], "penalties": tuple(spec["config"]["penalties"])}
             config, (start, stop) = GkmConfig(**settings), spec["span"]
             return cls(
@@ -341,11 +327,6 @@ class GkmSVM:
                 np.array(spec["C"]),
                 record["provenance"],
             )
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError, InputError) as error:
-            raise StoreError(
-                f"{folder}: the gkm-SVM does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
-                "damaged or incomplete; train it again."
-            ) from error
 
 
 def check_alphabet(alphabet: Alphabet) -> None:

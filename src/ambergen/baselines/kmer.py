@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -18,11 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from ambergen import seeds
 from ambergen.cost import Stopwatch
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, StoreError
+from ambergen.errors import ConfigError
 from ambergen.metrics.ranking import auroc, defined, mean_defined, ranking
 from ambergen.sequence.alphabets import Alphabet, by_name
 from ambergen.sequence.onehot import reverse_complement
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 K = 6
 GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -214,24 +213,18 @@ class KmerRegression:
         -------
         (n, n_tracks), float32
         """
-        check_windows(tokens, self.length, "k-mer regression")
-        parts = [self._both_strands(tokens[at : at + _CHUNK]) for at in range(0, len(tokens), _CHUNK)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+        return self._in_chunks(self._both_strands, tokens)
 
     def predict_strand(self, tokens: NDArray[np.uint8]) -> Floats:
-        """Logits of windows on the strand that is given; the same as `predict` where k-mers are merged.
+        """Logits of windows on the strand that is given; the same as `predict` where k-mers are merged."""
+        return self._in_chunks(self._logits, tokens)
 
-        Parameters
-        ----------
-        tokens : (n, length), uint8
-
-        Returns
-        -------
-        (n, n_tracks), float32
-        """
+    def _in_chunks(self, score: Callable[[NDArray[np.uint8]], Floats], tokens: NDArray[np.uint8]) -> Floats:
         check_windows(tokens, self.length, "k-mer regression")
-        parts = [self._logits(tokens[at : at + _CHUNK]) for at in range(0, len(tokens), _CHUNK)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.tracks)), np.float32)
+        out = np.empty((len(tokens), len(self.tracks)), np.float32)
+        for rows in _chunks(len(tokens)):
+            out[rows] = score(tokens[rows])
+        return out
 
     def _both_strands(self, tokens: NDArray[np.uint8]) -> Floats:
         forward = self._logits(tokens)
@@ -251,21 +244,10 @@ class KmerRegression:
         return f"{K}-mers of {part}, {strands}, C = {self.penalty:g}; input and C chosen on the selection split"
 
     def save(self, folder: str | Path) -> Path:
-        """Write the regression into a folder; see `ambergen.training.saving.write_model`."""
-        folder = Path(folder)
-        facts = {
-            "kind": "kmer",
-            "spec": {"k": K, "canonical": self.canonical, "span": list(self.span), "C": self.penalty},
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": self.reverse_partner.tolist(),
-            "alphabet": self.alphabet.name,
-            "output": self.output,
-            "unknown": "skipped",
-            "provenance": self.provenance,
-        }
-        write_model(folder, {"weights": self.weights, "bias": self.bias}, facts)
-        return folder
+        """Write the regression into a folder; see `ambergen.training.saving.save_scorer`."""
+        spec = {"k": K, "canonical": self.canonical, "span": list(self.span), "C": self.penalty}
+        arrays, partner = {"weights": self.weights, "bias": self.bias}, self.reverse_partner.tolist()
+        return save_scorer(self, folder, "kmer", spec, arrays, "skipped", self.alphabet.name, partner)
 
     @classmethod
     def load(cls, folder: str | Path) -> KmerRegression:
@@ -276,10 +258,8 @@ class KmerRegression:
         StoreError
             If it is absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
-            arrays, spec = load_file(folder / ARRAYS), record["spec"]
+        with loading(folder) as (path, record):
+            arrays, spec = load_file(path), record["spec"]
             start, stop = spec["span"]
             return cls(
                 arrays["weights"],
@@ -293,11 +273,6 @@ class KmerRegression:
                 spec["C"],
                 record["provenance"],
             )
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            raise StoreError(
-                f"{folder}: the k-mer regression does not load ({type(error).__name__}: {str(error)[:200]}). The "
-                "folder is damaged or incomplete; fit it again."
-            ) from error
 
 
 def check_alphabet(alphabet: Alphabet) -> None:

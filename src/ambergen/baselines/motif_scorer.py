@@ -8,15 +8,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from ambergen.baselines.pwm import PWM, letter_groups, scan
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, InputError, StoreError
+from ambergen.errors import ConfigError
 from ambergen.metrics.ranking import auroc
 from ambergen.sequence.changed_spans import changed_spans
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 Unit = Literal["bits", "p", "occupancy"]
 SITE_P = 1e-4
@@ -180,27 +179,14 @@ class MotifScorer:
         return f"{n} position weight matrices for {len(self.tracks)} tracks, {place} on either strand, {unit}"
 
     def save(self, folder: str | Path) -> Path:
-        """Write the counts into a folder; see `ambergen.training.saving.write_model`."""
-        folder = Path(folder)
+        """Write the counts into a folder; see `ambergen.training.saving.save_scorer`."""
         arrays, spec = {}, []
         for number, matrices in enumerate(self.motifs.values()):
             for place, matrix in enumerate(matrices):
                 arrays[f"{number}.{place}.counts"] = matrix.counts
                 arrays[f"{number}.{place}.background"] = matrix.background
             spec.append([{"name": matrix.name, "pseudocount": matrix.pseudocount} for matrix in matrices])
-        facts = {
-            "kind": "motifs",
-            "spec": {"matrices": spec, "unit": self.unit},
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": list(range(len(self.tracks))),
-            "alphabet": "dna",
-            "output": self.output,
-            "unknown": "no place",
-            "provenance": self.provenance,
-        }
-        write_model(folder, arrays, facts)
-        return folder
+        return save_scorer(self, folder, "motifs", {"matrices": spec, "unit": self.unit}, arrays, "no place")
 
     @classmethod
     def load(cls, folder: str | Path) -> MotifScorer:
@@ -211,10 +197,8 @@ class MotifScorer:
         StoreError
             If they are absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
-            arrays, spec = load_file(folder / ARRAYS), record["spec"]
+        with loading(folder) as (path, record):
+            arrays, spec = load_file(path), record["spec"]
             motifs = {
                 track: tuple(
                     PWM(
@@ -228,11 +212,6 @@ class MotifScorer:
                 for number, (track, facts) in enumerate(zip(record["tracks"], spec["matrices"], strict=True))
             }
             return cls(motifs, record["length"], spec["unit"], record["provenance"])
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, InputError) as error:
-            raise StoreError(
-                f"{folder}: the motifs do not load ({type(error).__name__}: {str(error)[:200]}). The folder is damaged "
-                "or incomplete; save them again."
-            ) from error
 
 
 def _largest(effects: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,18 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ambergen.errors import InputError, SpaceError, StoreError
 from ambergen.models.factory import make_network
 from ambergen.models.layers import TrackNetwork
 from ambergen.models.twins import logits_of
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
-from ambergen.training.saving import ARRAYS, check_windows, read_description, write_model
-
-_OF_A_WRONG_VALUE = (KeyError, TypeError, ValueError, AttributeError)
+from ambergen.training.saving import check_windows, loading, save_scorer
 
 _POSITIONS = 1 << 15
 """Of windows that a thread of a CPU takes at once: the activations of two layers stay in its cache."""
@@ -119,22 +115,10 @@ class Model:
         return logits_of(self.network, values, twin_of, self.alphabet.n_symbols).float().cpu().numpy()
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model into a folder; see `ambergen.training.saving.write_model`."""
-        folder = Path(folder)
+        """Write the model into a folder; see `ambergen.training.saving.save_scorer`."""
         arrays = {name: values.cpu().numpy() for name, values in self.network.state_dict().items()}
-        facts = {
-            "kind": self.kind,
-            "spec": self.spec,
-            "length": self.length,
-            "tracks": list(self.tracks),
-            "reverse_partner": self.reverse_partner.tolist(),
-            "alphabet": self.alphabet.name,
-            "output": self.output,
-            "unknown": "zeros",
-            "provenance": self.provenance,
-        }
-        write_model(folder, arrays, facts)
-        return folder
+        partner = self.reverse_partner.tolist()
+        return save_scorer(self, folder, self.kind, self.spec, arrays, "zeros", self.alphabet.name, partner)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -145,33 +129,12 @@ class Model:
         StoreError
             If it is absent, damaged, or of another version.
         """
-        folder = Path(folder)
-        record = read_description(folder)
-        try:
-            network = make_network(
-                record["kind"],
-                record["spec"],
-                len(record["tracks"]),
-                record["length"],
-                by_name(record["alphabet"]).n_symbols,
-            )
-            network.load_state_dict(load_file(folder / ARRAYS))
-            return cls(
-                network.to(device),
-                record["kind"],
-                record["spec"],
-                tuple(record["tracks"]),
-                np.array(record["reverse_partner"]),
-                record["alphabet"],
-                record["provenance"],
-            )
-        except SpaceError as error:  # a plugin may be missing: nothing that training again would mend
-            raise StoreError(f"{folder}: the model does not load: {error}") from error
-        except (InputError, SafetensorError, OSError, RuntimeError, *_OF_A_WRONG_VALUE) as error:
-            raise StoreError(
-                f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is "
-                "damaged or incomplete; train the model again."
-            ) from error
+        with loading(folder) as (arrays, record):
+            kind, spec, tracks, alphabet = (record[name] for name in ("kind", "spec", "tracks", "alphabet"))
+            network = make_network(kind, spec, len(tracks), record["length"], by_name(alphabet).n_symbols)
+            network.load_state_dict(load_file(arrays))
+            partner = np.array(record["reverse_partner"])
+            return cls(network.to(device), kind, spec, tuple(tracks), partner, alphabet, record["provenance"])
 
 
 def _batches(twin_of: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -3,19 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from ambergen.atomic import write_json
-from ambergen.errors import StoreError
+from ambergen.errors import InputError, SpaceError, StoreError
+from ambergen.sequence.scorer import Scorer
 
 FORMAT = 1
 ARRAYS, DESCRIPTION = "model.safetensors", "model.json"
+_OF_DAMAGE = (InputError, SafetensorError, OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
+
+
+class KnownScorer(Scorer, Protocol):
+    """A scorer that knows where it is from."""
+
+    @property
+    def provenance(self) -> dict[str, Any]: ...
+
+
+def save_scorer(
+    scorer: KnownScorer,
+    folder: str | Path,
+    kind: str,
+    spec: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    unknown: str,
+    alphabet: str = "dna",
+    reverse_partner: Sequence[int] | None = None,
+) -> Path:
+    """Write what every scorer has, and what one of this kind is made of again, into a folder; see `write_model`.
+
+    Parameters
+    ----------
+    spec : its settings, as JSON has them
+    unknown : what an unknown symbol counts as
+    reverse_partner : None where every track is its own on the other strand
+    """
+    facts = {
+        "kind": kind,
+        "spec": spec,
+        "length": scorer.length,
+        "tracks": list(scorer.tracks),
+        "reverse_partner": list(range(len(scorer.tracks)) if reverse_partner is None else reverse_partner),
+        "alphabet": alphabet,
+        "output": scorer.output,
+        "unknown": unknown,
+        "provenance": scorer.provenance,
+    }
+    write_model(Path(folder), arrays, facts)
+    return Path(folder)
 
 
 def write_model(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -47,6 +91,28 @@ def read_description(folder: Path) -> dict[str, Any]:
     if version != FORMAT:
         raise StoreError(f"{path}: format {version}; this ambergen reads format {FORMAT}. Train the model again.")
     return record
+
+
+@contextmanager
+def loading(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Arrays' file and ``model.json`` of a model that is made again inside the block.
+
+    Raises
+    ------
+    StoreError
+        If the model is absent, damaged, or of another version: whatever the block raises says so.
+    """
+    folder = Path(folder)
+    record = read_description(folder)
+    try:
+        yield folder / ARRAYS, record
+    except SpaceError as error:  # a plugin may be missing: nothing that training again would mend
+        raise StoreError(f"{folder}: the model does not load: {error}") from error
+    except _OF_DAMAGE as error:
+        raise StoreError(
+            f"{folder}: the model does not load ({type(error).__name__}: {str(error)[:200]}). The folder is damaged or "
+            "incomplete; train the model again, or copy the folder anew."
+        ) from error
 
 
 def check_windows(tokens: NDArray[np.uint8], length: int, model: str) -> None:
