@@ -10,9 +10,11 @@ from torch import nn
 
 from ambergen.errors import SpaceError
 from ambergen.models.layers import AvgPoolSame, BatchNorm, Conv
-from ambergen.models.operations import extent, make_operation, multiply_adds
+from ambergen.models.operations import extent, make_operation, multiply_adds, try_operations
 from ambergen.spaces import operations
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.operations import AMBER_OPERATIONS, operation, register_operation
+from ambergen.spaces.space import Space
 from tests.models.small import randomise
 from tests.models.written_out import conv_same
 
@@ -145,3 +147,19 @@ def test_own_operation__that_cannot_be_built_says_why(name: str, constructor: ob
     register_operation(name, constructor)  # type: ignore[arg-type]
     with pytest.raises(SpaceError, match=words):
         make_operation(operation(name), 4, 9)
+
+
+@pytest.mark.usefixtures("registry")
+def test_try_operations__tries_each_where_it_can_stand() -> None:
+    def even(channels: int, length: int) -> nn.Module:
+        return nn.Identity() if length % 2 == 0 else nn.MaxPool2d((1, 2))
+
+    register_operation("even", even)
+    first = Space(layers=2, operations=[["even"], ["conv4"]], width=4, reduce=(0,))  # type: ignore[arg-type]
+    try_operations(first, 34)  # 34 positions, then 9
+    for space in (
+        Space(layers=2, operations=("even", "conv4"), width=4, reduce=(0,)),
+        HierarchicalSpace(operations=("identity", "even"), width=4, stages=2),
+    ):
+        with pytest.raises(SpaceError, match=r"operation 'even': its layer makes \(1, 8, 1, 4\) of \(1, 8, 1, 9\)"):
+            try_operations(space, 34)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from ambergen.budgets import Budget
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError
+from ambergen.errors import ConfigError, SpaceError
 from ambergen.evaluators.zero_cost import zero_cost_table
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
@@ -21,8 +22,11 @@ from ambergen.runs.config import CellsConfig, OneShotConfig, PrescreenConfig, Se
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import SearchResult, search
 from ambergen.runs.methods import searched_space
+from ambergen.spaces import operations
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
+from ambergen.spaces.space import Space
+from ambergen.strategies import filters
 from ambergen.strategies.evolution import EvolutionConfig
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
@@ -208,15 +212,32 @@ def test_limits__are_kept_by_every_candidate(
 
 @pytest.mark.parametrize("method", ["random", "oneshot"])
 def test_limits__that_no_candidate_keeps_are_refused_before_anything_is_written(
-    finished: dict[str, tuple[Path, SearchResult]], small_store: Store, tmp_path: Path, method: str
+    finished: dict[str, tuple[Path, SearchResult]],
+    small_store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
 ) -> None:
-    with pytest.raises(ConfigError, match=r"max_parameters is 10; 2,000 of the last 2,000 .* Raise max_parameters"):
+    monkeypatch.setattr(filters, "MOST_REFUSED", 30)
+    with pytest.raises(ConfigError, match=r"max_parameters is 10; 30 of the last 30 .* Raise max_parameters"):
         run(small_store, tmp_path, configured(method, max_parameters=10))
     assert list(tmp_path.rglob("*.*")) == []
     # So the corrected settings are not those of another search, and looking for a candidate has moved nothing.
     run(small_store, tmp_path, configured(method, max_parameters=10**9))
     found, expected = (events(out, "trial") for out in (tmp_path, finished[method][0]))
     assert found == expected
+
+
+def test_operation__that_does_not_keep_the_length_is_refused_before_anything_is_written(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "_OWN", {})
+    operations.register_operation("halved", lambda channels, length: nn.MaxPool2d((1, 2)))
+    # One of sixty networks has it, so that the first trials might not.
+    rare = Space(layers=2, operations=[["conv8"], [*(f"conv{k}" for k in range(1, 60)), "halved"]], width=4, reduce=())  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match=r"operation 'halved': its layer makes \(1, 4, 1, 32\) of \(1, 4, 1, 64\)"):
+        run(small_store, tmp_path, configured("random"), rare)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("method", ["evolution", "hierarchical", "oneshot"])

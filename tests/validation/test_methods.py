@@ -19,6 +19,7 @@ from ambergen.executors.inline import InlineExecutor
 from ambergen.metrics.comparison import best_of
 from ambergen.report.methods_page import write_methods_page
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
+from ambergen.strategies import filters
 from ambergen.validation.method_records import METHODS, MethodsConfig, Setup, anytime, at_costs
 from ambergen.validation.method_summary import _against_random, _interval, _kept_back
 from ambergen.validation.methods import compare_methods, methods_of
@@ -209,6 +210,19 @@ def test_compare_methods__refuses_methods_that_cannot_search_the_space(small_sto
     assert not list(tmp_path.iterdir())
     assert methods_of(hierarchical.space) == ("hierarchical", "evolution", "random")
     assert methods_of(SPACE) == METHODS
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_compare_methods__refuses_limits_that_nothing_keeps_before_the_work(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(filters, "MOST_REFUSED", 30)
+    base = setup(small_store)
+    impossible = replace(base, search=replace(base.search, max_parameters=10))
+    config = MethodsConfig((method,), Budget(60, "seconds"))
+    with InlineExecutor() as executor, pytest.raises(ConfigError, match=r"max_parameters is 10; \d+ of the last"):
+        compare_methods(impossible, config, executor, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_compare_methods__goes_on_with_more_seeds(

@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from ambergen.errors import SpaceError
 from ambergen.models.layers import AvgPoolSame, BatchNorm, Conv, MaxPoolSame
-from ambergen.spaces.operations import Operation, own_operation
+from ambergen.spaces.base import SearchSpace
+from ambergen.spaces.hierarchical_space import HierarchicalSpace
+from ambergen.spaces.operations import Operation, operation, own_operation
+from ambergen.spaces.space import Space
 
 # Windows on which the span of an operation of one's own is measured.
 _PROBE = 1025
@@ -70,6 +73,27 @@ def extent(operation: Operation, channels: int) -> tuple[int, int]:
 
 
 # ---- operations of one's own
+
+
+def try_operations(space: SearchSpace, length: int) -> None:
+    """Construct every operation of one's own once for each stage that it can stand in.
+
+    Raises
+    ------
+    SpaceError
+        If one cannot be constructed, or does not keep the shape.
+    """
+    assert isinstance(space, Space | HierarchicalSpace)
+    places = (
+        [(names, space.stage(layer)) for layer, names in enumerate(space.choices)]
+        if isinstance(space, Space)
+        else [(space.operations, stage) for stage in range(space.n_stages)]
+    )
+    widths, lengths = space.widths, space.lengths(length)
+    for names, stage in places:
+        for name in names:
+            if operation(name).kind == "own":
+                _tried(name, own_operation(name).constructor, widths[stage], lengths[stage])
 
 
 def _constructed(name: str, channels: int, length: int) -> nn.Module:

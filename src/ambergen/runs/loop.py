@@ -20,6 +20,7 @@ from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
 from ambergen.evaluators.base import Rating, check_measurable
 from ambergen.executors.base import Executor
+from ambergen.models.operations import try_operations
 from ambergen.models.summary import supernet_parameters
 from ambergen.progress import SILENT, Progress, Task
 from ambergen.runs.config import SHARED, SearchConfig
@@ -90,6 +91,7 @@ def search(
         return _recorded(setting, ended[0])
     for split in ("search", "selection"):
         check_measurable(split, len(store.indices(split)), store.positives(split))
+    try_operations(space, store.length)
     course = make_course(setting)
     if not course.resume():
         if config.warm_start is not None:

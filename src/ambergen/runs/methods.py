@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ambergen.datasets.batches import DeviceStore
+from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
 from ambergen.evaluators.shared_weights import SharedWeights
 from ambergen.evaluators.stand_alone import StandAlone
 from ambergen.models.summary import child_parameters, multiply_adds
-from ambergen.runs.config import SearchConfig
+from ambergen.runs.config import SHARED, SearchConfig
 from ambergen.runs.course import Course, Setting
 from ambergen.runs.rounds import Rounds
 from ambergen.runs.screening import Screening
@@ -63,42 +64,47 @@ def make_course(setting: Setting) -> Course:
     ConfigError
         If the method cannot search the space.
     """
-    config, space, seed = setting.config, setting.space, setting.seed
-    match config.method:
-        case "enas":
-            strategy: Strategy = ControllerStrategy(macro(setting), seed, config.controller)
-            return _shared(setting, strategy, config.controller.architectures)
-        case "oneshot":
-            evolution = config.oneshot.evolution
-            strategy = SupernetEvolution(macro(setting), seed, evolution, costs=config.against)
-            return _shared(setting, strategy, evolution.population)
-        case "nas":
-            strategy = ControllerStrategy(macro(setting), seed, config.nas, repeats=False)
-        case "hierarchical":
-            strategy = TournamentEvolution(space, seed, config.hierarchical, costs=config.against)
-        case "evolution":
-            strategy = AgeingEvolution(space, seed, config.evolution, costs=config.against)
-        case "random":
-            strategy = RandomStrategy(space, seed)
-    strategy, screening = _limited(setting, strategy), None
+    config = setting.config
+    strategy, screening = make_strategy(setting.space, setting.store, config, setting.seed), None
+    if config.method in SHARED:
+        one_shot = config.oneshot if config.method == "oneshot" else None
+        n_asked = config.controller.architectures if one_shot is None else one_shot.evolution.population
+        return Rounds(setting, strategy, shared_weights(setting), n_asked, one_shot)
     if config.prescreen.score is not None:
         screening = Screening(setting)
         strategy = Prescreened(strategy, screening, config.prescreen.ratio, config.prescreen.score)
     return Trainings(setting, strategy, stand_alone(setting, "search"), screening)
 
 
-def _shared(setting: Setting, strategy: Strategy, n_asked: int) -> Rounds:
-    phases = setting.config.oneshot if setting.config.method == "oneshot" else None
-    return Rounds(setting, _limited(setting, strategy), shared_weights(setting), n_asked, phases)
+def make_strategy(space: SearchSpace, store: Store, config: SearchConfig, seed: int) -> Strategy:
+    """The strategy of a method, within the limits that the settings name, if any.
 
+    Parameters
+    ----------
+    space : see `searched_space`
 
-def _limited(setting: Setting, strategy: Strategy) -> Strategy:
-    """The strategy within the limits that the settings name, if any."""
-    config, store = setting.config, setting.store
+    Raises
+    ------
+    ConfigError
+        If the method cannot search the space.
+    """
+    match config.method:
+        case "enas":
+            strategy: Strategy = ControllerStrategy(macro(space, config), seed, config.controller)
+        case "oneshot":
+            strategy = SupernetEvolution(macro(space, config), seed, config.oneshot.evolution, costs=config.against)
+        case "nas":
+            strategy = ControllerStrategy(macro(space, config), seed, config.nas, repeats=False)
+        case "hierarchical":
+            strategy = TournamentEvolution(space, seed, config.hierarchical, costs=config.against)
+        case "evolution":
+            strategy = AgeingEvolution(space, seed, config.evolution, costs=config.against)
+        case "random":
+            strategy = RandomStrategy(space, seed)
     size = store.n_tracks, store.length, store.alphabet.n_symbols
 
     def measure(count: Callable[..., int]) -> Callable[[Candidate], float]:
-        return lambda candidate: count(setting.space, candidate, *size)
+        return lambda candidate: count(space, candidate, *size)
 
     limits = [
         Limit(name, most, measure(count))
@@ -111,7 +117,7 @@ def _limited(setting: Setting, strategy: Strategy) -> Strategy:
     return Feasible(strategy, limits) if limits else strategy
 
 
-def macro(setting: Setting) -> Space:
+def macro(space: SearchSpace, config: SearchConfig) -> Space:
     """The macro space, which alone has tokens for a controller and a supernet.
 
     Raises
@@ -119,19 +125,19 @@ def macro(setting: Setting) -> Space:
     ConfigError
         If another space is searched.
     """
-    if not isinstance(setting.space, Space):
+    if not isinstance(space, Space):
         raise ConfigError(
-            f"search: the method {setting.config.method} needs the macro space (layers x operations), and the space of "
+            f"search: the method {config.method} needs the macro space (layers x operations), and the space of "
             "this run is another. Set space.preset to amber or compact, or search.method to hierarchical, evolution or "
             "random."
         )
-    return setting.space
+    return space
 
 
 def shared_weights(setting: Setting) -> SharedWeights:
     """The supernet of a search, untrained."""
     return SharedWeights(
-        macro(setting),
+        macro(setting.space, setting.config),
         DeviceStore(setting.store, setting.device),
         setting.config.shared,
         setting.config.objective,

@@ -20,19 +20,32 @@ from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError, RunError, StoreError
 from ambergen.executors.base import Executor
 from ambergen.executors.inline import InlineExecutor
+from ambergen.models.operations import try_operations
 from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import search
+from ambergen.runs.methods import make_strategy
 from ambergen.settings import differences, plain_data
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.reading import space_from_dict
 from ambergen.spaces.space import Space
+from ambergen.strategies.filters import Filter
 from ambergen.training.jobs import TrainingJob
 from ambergen.training.precision import default_device, resolve
 from ambergen.validation.compare import plain
 from ambergen.validation.method_costs import kept_back, measure
-from ambergen.validation.method_records import METHODS, Begun, Found, Key, MethodsConfig, Record, Setup, anytime
+from ambergen.validation.method_records import (
+    METHODS,
+    Begun,
+    Found,
+    Key,
+    MethodsConfig,
+    Record,
+    Setup,
+    anytime,
+    space_of,
+)
 from ambergen.validation.method_summary import summarise
 from ambergen.validation.scoring import Scored, score_network
 
@@ -95,12 +108,13 @@ def compare_methods(
     ------
     ConfigError
         If the folder holds searches of other settings, the budget does not pay for the finalists, or a method cannot
-        search the space.
+        search the space or finds nothing in it that keeps the limits.
     RunError
         If no search, or no final training, succeeded.
     """
     folder = out / FOLDER
     _refuse_without_layers(setup.space, config.methods)
+    _refuse_impossible(setup, config)
     begun = _begin(setup, config, folder, executor, progress)
     jobs = {
         (method, k): SearchJob(
@@ -188,6 +202,17 @@ def _refuse_without_layers(space: SearchSpace, methods: Sequence[str]) -> None:
             f"methods: {', '.join(wrong)} cannot search a space without layers, and that of this run is hierarchical; "
             f"expected some of {', '.join(possible)}. Leave the others out, or set space.preset to amber or compact."
         )
+
+
+def _refuse_impossible(setup: Setup, config: MethodsConfig) -> None:
+    """Raise for what every search would fail of: an operation that cannot be built, limits that nothing keeps."""
+    for method in config.methods:
+        space = space_of(setup, config, method)
+        try_operations(space, setup.store.length)
+        settings = replace(setup.search, method=method, budget=config.budget)  # type: ignore[arg-type]
+        strategy = make_strategy(space, setup.store, settings, setup.search.seed)
+        if isinstance(strategy, Filter):
+            strategy.refuse_impossible()
 
 
 # ---- equal cost
