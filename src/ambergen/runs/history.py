@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ambergen.errors import ConfigError, SpaceError
 from ambergen.runs.course import Setting
@@ -18,7 +19,8 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
 
     Ratings of shared weights and of candidates that were trained alone are no common scale, nor are two objectives, so
     only those of one kind count; architectures that the space does not hold are left out. With successive halving a
-    candidate has its last rating, and one of a higher rung counts for more, as in the search itself.
+    candidate has its last rating. Where this search has rungs, it stands on the highest one that it was trained for,
+    and counts for more than those below, as in the search itself; where it has none, scores alone count.
 
     Raises
     ------
@@ -32,20 +34,20 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
             "path, or remove warm_start."
         )
     logged = list(read_events(path))
-    alike = {e["search"] for e in logged if e["event"] == "search_started" and e["objective"] == objective}
+    started = {e["search"]: e for e in logged if e["event"] == "search_started"}
+    alike = {number for number, e in started.items() if e["objective"] == objective}
     events = [e for e in logged if e["event"] == "trial" and e["score"] is not None]
     found: dict[Candidate, Rated] = {}
     same = [e for e in events if e["evaluator"] == evaluator and e["search"] in alike]
-    laddered = any(e.get("rung", 0) for e in same)
     for event in same:
         try:
             candidate = setting.space.read(event["architecture"])
         except SpaceError:
             continue
         costs = {name: float(event[name]) for name in ("parameters", "multiply_adds")}
-        score = event["score"] + (event.get("rung", 0) if laddered else 0)
+        rung = 0 if evaluator == "shared" else _rung(setting, _epochs(started[event["search"]], event.get("rung", 0)))
         found.pop(candidate, None)
-        found[candidate] = Rated(candidate, score, costs)
+        found[candidate] = Rated(candidate, event["score"] + rung, costs)
     if not found:
         raise ConfigError(
             f"search.warm_start: {path} has {len(events)} ratings, of which {len(same)} are {_KINDS[evaluator]} with "
@@ -53,3 +55,15 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
             "Name the run directory of a search with the same space and the same kind of ratings, or remove warm_start."
         )
     return list(found.values())
+
+
+def _epochs(started: dict[str, Any], rung: int) -> int:
+    """For how long a candidate on a rung was trained in the search that began so."""
+    config = started["configuration"]
+    epochs: list[int] = config["rungs"]["epochs"] or [config["short_training"]["train"]["epochs"]]
+    return epochs[rung]
+
+
+def _rung(setting: Setting, epochs: int) -> int:
+    """The highest rung of this search that so many epochs reach; the lowest where they reach none."""
+    return sum(needed <= epochs for needed in setting.config.rung_epochs[1:])
