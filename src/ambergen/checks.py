@@ -30,13 +30,12 @@ from ambergen.executors.base import cores
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.fasta import contig_lengths
 from ambergen.models.summary import child_parameters, supernet_parameters
-from ambergen.pipeline import device_name
 from ambergen.progress import SILENT, Progress
 from ambergen.runs.config import SHARED, WEIGHING
 from ambergen.runs.methods import searched_space
 from ambergen.sequence.alphabets import by_name
 from ambergen.spaces.space import Space
-from ambergen.training.precision import default_device, resolve
+from ambergen.training.precision import default_device, device_name, resolve
 from ambergen.validation.entrants import trained_rivals
 from ambergen.workers import n_workers
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ambergen.atomic import write_json, write_text
 from ambergen.baselines.rivals import RivalConfig, Trained, train_rival
 from ambergen.config import Run
@@ -19,7 +17,7 @@ from ambergen.datasets.store import Store
 from ambergen.errors import JobError
 from ambergen.executors.base import Executor
 from ambergen.progress import SILENT, Progress
-from ambergen.provenance import processor, provenance
+from ambergen.provenance import provenance
 from ambergen.report.page import write_report
 from ambergen.runs.audit import AuditConfig, audit
 from ambergen.runs.loop import SearchResult, search
@@ -27,7 +25,7 @@ from ambergen.settings import plain_data
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.stages import STAGES, Stage, StageBook, alone
 from ambergen.training.jobs import TrainingJob, TrainingResult, train_network
-from ambergen.training.precision import default_device, resolve
+from ambergen.training.precision import default_device, device_name, resolve
 from ambergen.training.saving import read_description
 from ambergen.validation.compare import SUMMARY, TABLE, compare
 from ambergen.validation.entrants import Winner, trained_rivals
@@ -283,13 +281,6 @@ def _probed(run: Run) -> str:
         except (ValueError, KeyError, TypeError):
             pass  # a damaged record is written anew
     return str(resolve("auto", device)).removeprefix("torch.")
-
-
-def device_name() -> str:
-    """What trains here, in words."""
-    device = default_device()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return f"{device.type}: {name}"
 
 
 def _write_provenance(place: Workplace, store: Store) -> None:

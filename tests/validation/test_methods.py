@@ -277,6 +277,10 @@ def test_page__shows_every_search_and_needs_nothing_outside(compared: tuple[Path
     for one in summary["searches"]:
         assert one["architecture"] in page
     assert page.count("<svg ") == 2
+    origin = summary["provenance"]
+    assert "Where these numbers come from" in page
+    for text in (origin["versions"]["torch"], origin["device"], origin["store"], "config.search.seed"):
+        assert text in page
     assert not set(re.findall(r"https?://([\w.]+)", page)) - {"www.w3.org"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ambergen.errors import InputError, StoreError
 from ambergen.report.evidence import Record
 from ambergen.report.method_figures import METHOD_COLOURS, anytime_figure, winners_figure
 from ambergen.report.sentences import METRICS, count_text, duration_text, interval_text, known, score_text
+from ambergen.report.tables import flat
 
 SUMMARY, PAGE = "methods.json", "methods.html"
 
@@ -66,6 +68,8 @@ def _context(summary: Record) -> dict[str, Any]:
         "searches": [_search(s, metric) for s in summary["searches"]],
         "winners": Markup(winners_figure(summary)),
         "anytime": Markup(anytime_figure(summary)),
+        "provenance": flat({k: v for k, v in summary.get("provenance", {}).items() if k != "command"}),
+        "command": shlex.join(map(str, summary.get("provenance", {}).get("command", []))),
     }
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ambergen.models.layers import BatchNorm, Conv
+from ambergen.provenance import processor
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _FASTER_BY = 1.15  # bfloat16 has to earn its lost digits
@@ -17,6 +18,13 @@ _FASTER_BY = 1.15  # bfloat16 has to earn its lost digits
 def default_device() -> torch.device:
     """The accelerator if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_name() -> str:
+    """What trains here, in words."""
+    device = default_device()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return f"{device.type}: {name}"
 
 
 def resolve(precision: str, device: torch.device) -> torch.dtype:

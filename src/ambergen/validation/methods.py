@@ -22,6 +22,7 @@ from ambergen.executors.base import Executor
 from ambergen.executors.inline import InlineExecutor
 from ambergen.models.operations import try_operations
 from ambergen.progress import SILENT, Progress
+from ambergen.provenance import provenance
 from ambergen.runs.config import LAYERED, SearchConfig
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import search
@@ -32,7 +33,7 @@ from ambergen.spaces.reading import space_from_dict
 from ambergen.spaces.space import Space
 from ambergen.strategies.filters import Filter
 from ambergen.training.jobs import TrainingJob
-from ambergen.training.precision import default_device, resolve
+from ambergen.training.precision import default_device, device_name, resolve
 from ambergen.validation.compare import plain
 from ambergen.validation.method_costs import kept_back, measure
 from ambergen.validation.method_records import (
@@ -135,7 +136,10 @@ def compare_methods(
     scored, untrained = _train_winners(final, executor, progress)
     if not scored:
         raise RunError(f"{folder}: no winner could be trained. {untrained[0]['reason']}")
-    summary = plain(summarise(setup, config, begun, found, scored, [*failures, *untrained]))
+    summary = summarise(setup, config, begun, found, scored, [*failures, *untrained])
+    facts = {"workers": executor.workers, "final_dtype": begun.final_dtype, "store": setup.store.checksum}
+    origin = provenance(setup.search.seed, device_name(), begun.dtype, executor.threads, **facts)
+    summary = plain({**summary, "provenance": {**origin, "config": _settings(setup, config)}})
     write_json(out / SUMMARY, summary)
     return summary
 
@@ -223,13 +227,7 @@ def _begin(setup: Setup, config: MethodsConfig, folder: Path, executor: Executor
 
     Methods and seeds may be added later; all else has to be as it was.
     """
-    settings = {
-        "budget": config.budget.amount,
-        "space": setup.space.to_dict(),
-        "search": plain_data(replace(setup.search, method="random", budget=config.budget)),
-        "train": plain_data(setup.train),
-        "store": setup.store.checksum,
-    }
+    settings = _settings(setup, config)
     path = folder / SETTINGS
     if path.exists():
         begun = _begun_before(path, json.loads(json.dumps(settings)))
@@ -240,6 +238,17 @@ def _begin(setup: Setup, config: MethodsConfig, folder: Path, executor: Executor
     if measure(setup, config, begun, folder, executor, progress):
         write_json(path, {"settings": settings, "begun": asdict(begun)})
     return begun
+
+
+def _settings(setup: Setup, config: MethodsConfig) -> Record:
+    """What all searches of a comparison have in common."""
+    return {
+        "budget": config.budget.amount,
+        "space": setup.space.to_dict(),
+        "search": plain_data(replace(setup.search, method="random", budget=config.budget)),
+        "train": plain_data(setup.train),
+        "store": setup.store.checksum,
+    }
 
 
 def _search_config(setup: Setup, config: MethodsConfig, method: str, begun: Begun) -> SearchConfig:
