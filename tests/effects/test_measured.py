@@ -59,6 +59,7 @@ def test_agreement__has_none_where_there_is_too_little(tmp_path: Path, genome: G
         ("chrom\tpos\tref\tx\n", "alt is missing"),
         ("chrom\tpos\tref\talt\tx\n1\t5\tA\tC\tmuch\n", "row 1: measured is 'much'; expected a number, or NA"),
         ("chrom\tpos\tref\talt\tx\n1\tfive\tA\tC\t1\n", "row 1: pos is 'five'"),
+        ("chrom\tpos\tref\talt\tx\n1\t5.5\tA\tC\t1\n", "row 1: pos is '5.5'; expected a whole number"),
         ("", "cannot be read as a table"),
     ],
 )

@@ -61,6 +61,17 @@ def test_mutagenesis__a_scorer_of_several_tracks_has_a_row_for_each(genome: Geno
         mutagenesis([("m", (both,))], genome, measured, ("z",))
 
 
+def test_mutagenesis__says_when_the_variants_are_not_of_the_genome(genome: Genome, measured: pd.DataFrame) -> None:
+    scorers = [("GATA", tuple(named_motifs((MOTIF,), ("GATA",), "m")))]
+    assert mutagenesis(scorers, genome, measured).notes == ()
+    turned = measured.copy()
+    turned.loc[:5, ["ref", "alt"]] = turned.loc[:5, ["alt", "ref"]].to_numpy()
+    turned.loc[turned["group"] == "b", "chrom"] = "c"
+    missing, other = mutagenesis(scorers, genome, turned).notes
+    assert missing.startswith("900 of 1,800 measured variants have no score")
+    assert other.startswith("At 6 of 900 scored variants the reference allele is not that of")
+
+
 def test_mutagenesis__refuses_what_cannot_be_scored(genome: Genome, measured: pd.DataFrame) -> None:
     scorers = [("GATA", tuple(named_motifs((MOTIF,), ("GATA",), "m")))]
     with pytest.raises(InputError, match="no measurement is of a single base"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,19 @@ Overrides = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def check_folder(out: Path | None) -> None:
+    """InputError if no folder of this name can be made or written to; said before the work, not after it."""
+    from ambergen.errors import InputError
+
+    if out is None:
+        return
+    place = next((place for place in (out.absolute(), *out.absolute().parents) if place.exists()), Path("/"))
+    if not place.is_dir():
+        raise InputError(f"{out}: {place} is a file; expected a folder for the results. Name another one with --out.")
+    if not os.access(place, os.W_OK):
+        raise InputError(f"{out}: you may not write in {place}. Change its permissions, or name another with --out.")
 
 
 def refuse_overwriting(written: Sequence[Path | None], read: Sequence[Path | None]) -> None:

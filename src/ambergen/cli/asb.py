@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from ambergen.cli.arguments import AsJson
+from ambergen.cli.arguments import AsJson, check_folder, refuse_overwriting
 from ambergen.cli.asb_files import write_evaluation
 from ambergen.cli.asb_rehearse import rehearse
 from ambergen.cli.failures import reported
@@ -129,6 +129,9 @@ def evaluate(
             f"asb: two scorers are called {next(n for n in names if names.count(n) > 1)!r}; expected different names. "
             "Name them: NAME=PATH."
         )
+    if card and out is None:
+        raise InputError(f"--card {card[0]}: a card stands on the page. Name its folder with --out DIR.")
+    check_folder(out)
     amber = preset == "amber"
     calls = call(
         read_allele_counts(Path(counts)),
@@ -344,6 +347,7 @@ def simulate(
     from ambergen.validation.asb.scores import read_scores
     from ambergen.validation.asb.simulation import simulated_table
 
+    refuse_overwriting((out,), (truth,))
     counts = simulated_table(read_scores(truth, truth.name, kind), scale, affected, depth, p0, rho, individuals, seed)
     _save(counts, out)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ambergen.cli.arguments import AsJson, Overrides
+from ambergen.cli.arguments import AsJson, Overrides, check_folder
 from ambergen.cli.asb_files import write_evaluation
 from ambergen.cli.tables import score, table
 
@@ -84,6 +84,7 @@ def rehearse(
     from ambergen.validation.asb.truths import train_truths
 
     progress = progress_for_terminal()
+    check_folder(out)
     config = RehearsalConfig(variants, spread, tuple(depth or (60.0,)), p0, rho)
     folders, place, base = _given(scorers, store, overrides)
     if out is None and base is None:

@@ -55,7 +55,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     """Message for the user, and exit status."""
     if isinstance(error, KeyboardInterrupt):
         return (
-            "\nInterrupted. No half-written file was left; the same command continues from what it had kept, if anything.",
+            "\nInterrupted. No half-written file was left; the same command continues from what it had kept, if "
+            "anything.",
             INTERRUPTED,
         )
     if isinstance(error, AmbergenError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ambergen.cli.arguments import AsJson
+from ambergen.cli.arguments import AsJson, check_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,7 @@ def mutagenesis(
         )
     if elements is not None and by is None:
         raise InputError(f"{elements}: expected the column that holds the names of the elements. Name it with --by.")
+    check_folder(out)
     chosen = [*_models(scorers or ()), *_matrices(motifs, motif or (), unit)]
     if not chosen:
         raise InputError(

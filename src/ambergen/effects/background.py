@@ -75,8 +75,9 @@ class Background:
             if value is not None and own[name] is not None and value != own[name]:
                 differs = "model is not that" if name == "model" else f"{name} are not those"
                 raise InputError(
-                    f"background: its {differs} of this scoring ({_difference(own[name], value)}). Effects can be ranked only among effects that were made "
-                    "alike; make the background again with this model and these settings (--build-background)."
+                    f"background: its {differs} of this scoring ({_difference(own[name], value)}). Effects can be "
+                    "ranked only among effects that were made alike; make the background again with this model and "
+                    "these settings (--build-background)."
                 )
 
     def ranks(self, values: Mapping[str, Floats]) -> dict[str, Floats]:

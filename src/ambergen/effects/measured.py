@@ -13,6 +13,7 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 from ambergen.effects.results import Effects
 from ambergen.errors import FileFormatError
 from ambergen.io.aliases import ContigAliases
+from ambergen.io.compression import open_by_content
 from ambergen.io.variant_table import find_column, missing_columns
 from ambergen.seeds import generator
 
@@ -49,13 +50,14 @@ def read_measured(
     FileFormatError
         If the file cannot be read, lacks a column, or has something else than numbers in one.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileFormatError(
-            f"{path}: cannot be read as a table ({str(error)[:100]}). Expected columns separated by tabs, with a "
-            "header."
-        ) from error
+    with open_by_content(path) as stream:
+        try:
+            table = pd.read_csv(stream, sep="\t", dtype=str, keep_default_na=False)
+        except ValueError as error:  # pandas' own errors, and letters that are not UTF-8
+            raise FileFormatError(
+                f"{path}: cannot be read as a table ({str(error)[:100].strip()}). Expected text in UTF-8, columns "
+                "separated by tabs under a header; export it as such."
+            ) from error
     names = [str(name) for name in table.columns]
     asked = (column, by, *(where or {}), *(at_least or {}))
     missing = [*missing_columns(names), *(name for name in asked if name is not None and name not in names)]
@@ -72,10 +74,12 @@ def read_measured(
     for name, values in (("pos", found["pos"]), ("measured", table[column])):
         blank = values.str.strip().str.lower().isin(["", "na", "nan", "."])
         numbers = pd.to_numeric(values.where(~blank), errors="coerce")
-        wrong = np.flatnonzero(numbers.isna() & ~blank)
+        unread = numbers.isna() if name == "measured" else numbers.isna() | (numbers % 1 != 0)
+        wrong = np.flatnonzero(unread & ~blank)
         if len(wrong):
+            kind = "number" if name == "measured" else "whole number"
             raise FileFormatError(
-                f"{path}, row {values.index[wrong[0]] + 1}: {name} is {values.iloc[wrong[0]]!r}; expected a number, or "
+                f"{path}, row {values.index[wrong[0]] + 1}: {name} is {values.iloc[wrong[0]]!r}; expected a {kind}, or "
                 "NA. Correct it."
             )
         found[name] = numbers

@@ -23,8 +23,8 @@ COLUMNS = 3
 
 
 def mutagenesis_sentences(found: Mutagenesis) -> list[str]:
-    """The findings in plain words."""
-    said = []
+    """The findings in plain words, after what makes them doubtful."""
+    said = list(found.notes)
     for group, rows in found.table.groupby("group", sort=False):
         sure = rows[rows["spearman_low"] > 0].sort_values("spearman", ascending=False, kind="stable")
         sizes = rows[rows["spearman_abs_low"] > 0].sort_values("spearman_abs", ascending=False, kind="stable")

@@ -33,12 +33,14 @@ class Mutagenesis:
     variants : one row a measurement: group chrom pos ref alt measured, and a column a scorer
     scorers : names of those columns
     left_out : measurements that are no single-base substitution
+    notes : what makes the table doubtful, such as variants without a score or with another reference allele
     """
 
     table: pd.DataFrame
     variants: pd.DataFrame
     scorers: tuple[str, ...]
     left_out: int
+    notes: tuple[str, ...] = ()
 
 
 def named_motifs(
@@ -113,8 +115,31 @@ def mutagenesis(
     table = table.sort_values("group", key=lambda groups: groups.map(order), kind="stable").reset_index(drop=True)
     first = ["group", "scorer", "track", "score"]
     return Mutagenesis(
-        table[[*first, *(name for name in table if name not in first)]], columns, tuple(shown), int((~single).sum())
+        table[[*first, *(name for name in table if name not in first)]],
+        columns,
+        tuple(shown),
+        int((~single).sum()),
+        _notes(effects, genome.source),
     )
+
+
+def _notes(effects: Effects, source: str) -> tuple[str, ...]:
+    """What the places of the variants on the genome say, which is the same for every scorer."""
+    rows = effects.variants
+    scored = rows["status"] == "ok"
+    absent, other = int((~scored).sum()), int((scored & ~rows["ref_match"]).sum())
+    notes = []
+    if absent:
+        notes.append(
+            f"{absent:,} of {len(rows):,} measured variants have no score, as their contigs or positions are not in "
+            f"{source}."
+        )
+    if other:
+        notes.append(
+            f"At {other:,} of {int(scored.sum()):,} scored variants the reference allele is not that of {source}. Many "
+            "of them mean another assembly, and then the correlations mean nothing."
+        )
+    return tuple(notes)
 
 
 def _of_variants(

@@ -191,9 +191,12 @@ def test_evaluate__without_any_shared_site_says_so(calls: Calls) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "there is no scorer; expected scores of the sites"),
+        ({}, "or columns <name>_score in the table of counts. Give either."),
         ({"scores": {"a": [1.0]}}, "the scores of a have the shape (1,), the calls 1000 rows"),
-        ({"scores": {"a": np.ones(N)}, "held_out": np.ones(N)}, "held_out is float64 of shape (1000,); expected bool"),
+        (
+            {"scores": {"a": np.ones(N)}, "held_out": np.ones(N)},
+            "expected bool, one for each of 1000 rows of the calls.",
+        ),
     ],
 )
 def test_evaluate__says_what_is_wrong(calls: Calls, arguments: dict, message: str) -> None:

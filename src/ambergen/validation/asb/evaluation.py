@@ -150,6 +150,7 @@ def _scores(table: pd.DataFrame, scores: Mapping[str, ArrayLike] | None) -> dict
     if not scores:
         raise InputError(
             "evaluate: there is no scorer; expected scores of the sites, or columns <name>_score in the table of "
+            "counts. Give either."
         )
     found = {}
     for name, values in scores.items():
@@ -170,6 +171,7 @@ def _held_out(table: pd.DataFrame, held_out: ArrayLike | None) -> NDArray[np.boo
     if array.shape != (len(table),) or array.dtype != bool:
         raise InputError(
             f"evaluate: held_out is {array.dtype} of shape {array.shape}; expected bool, one for each of {len(table)} "
+            "rows of the calls."
         )
     return array
 
