@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +47,29 @@ def main() -> None:
     parser.add_argument("--flank", type=int, default=450, help="bases to either side of a site of 100")
     parser.add_argument("--keep", type=Path, help="a folder for the files, instead of a temporary one")
     arguments = parser.parse_args()
-    data = Path(os.environ.get("AMBERGEN_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not (data / "gwas").is_dir():
-        raise SystemExit(f"{data}/gwas: absent; set AMBERGEN_DATA to the folder of real data")
-    with tempfile.TemporaryDirectory() as name:
-        folder = arguments.keep or Path(name)
-        folder.mkdir(parents=True, exist_ok=True)
+    with workplace(arguments.keep) as (data, folder):
         prepare(data, folder, arguments.flank)
         run_commands(data, folder)
         against_published(data, folder)
         against_pyldsc(folder)
 
 
+@contextmanager
+def workplace(keep: Path | None) -> Iterator[tuple[Path, Path]]:
+    """The real data, and a folder with the genotypes out of their archive: `keep`, or one for this while."""
+    data = Path(os.environ.get("AMBERGEN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (data / "gwas").is_dir():
+        raise SystemExit(f"{data}/gwas: absent; set AMBERGEN_DATA to the folder of real data")
+    with tempfile.TemporaryDirectory() as name:
+        folder = keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(data / "gwas" / "1000G_eur489_22x1Mb_plink.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+        yield data, folder
+
+
 def prepare(data: Path, folder: Path, flank: int) -> None:
-    """Genotypes out of their archive, an annotation from ENCODE's labels, and one that names HapMap 3."""
-    with tarfile.open(data / "gwas" / "1000G_eur489_22x1Mb_plink.tar.gz") as tar:
-        tar.extractall(folder, filter="data")
+    """An annotation from ENCODE's labels, and one that names HapMap 3."""
     sites = pd.read_csv(data / "human_tf" / "sites.tsv.gz", sep="\t")
     cells = [column for column in sites if column.split("_")[0] in ("A549", "GM12878", "Mcf7")]
     bound = sites[(sites[cells] > 0).any(axis=1)]

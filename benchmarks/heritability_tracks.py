@@ -11,23 +11,18 @@ work, with a block a region and with 200. One megabase of a chromosome is far to
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-import tarfile
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from heritability_real import INDIVIDUALS, REGIONS, ambergen, workplace
 
 from ambergen.io.annotation_output import annotation_path, write_annotations
 from ambergen.io.genotypes import read_bim
 from ambergen.validation.heritability.tables import read_table
 
-REGIONS, USUAL_BLOCKS = 22, 200
+USUAL_BLOCKS = 200
 FLANK, MOVED = 450, 300_000
-INDIVIDUALS = 337_000  # of the table's trait, which has no column N
 _PLACES = ("chrom", "start", "end", "set", "sequence")
 
 
@@ -36,14 +31,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the files, instead of a temporary one")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    data = Path(os.environ.get("AMBERGEN_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not (data / "gwas").is_dir():
-        raise SystemExit(f"{data}/gwas: absent; set AMBERGEN_DATA to the folder of real data")
-    with tempfile.TemporaryDirectory() as name:
-        folder = arguments.keep or Path(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(data / "gwas" / "1000G_eur489_22x1Mb_plink.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
+    with workplace(arguments.keep) as (data, folder):
         write_labels(data / "human_tf" / "sites.tsv.gz", folder)
         table = data / "gwas" / "ukb_bolt_22x1Mb.sumstats.txt.gz"
         ambergen("heritability", "munge", table, "--n", INDIVIDUALS, "-o", folder / "height")
@@ -92,11 +80,6 @@ def tell(study: Path, n_blocks: int) -> None:
             f"  {row['measure']}: difference {row['difference']:.3g} ({row['low']:.3g} to {row['high']:.3g}), "
             f"{row['n_tracks']} tracks, {row['n_dropped']} dropped"
         )
-
-
-def ambergen(*words: object) -> None:
-    """The command as a user calls it."""
-    subprocess.run([sys.executable, "-m", "ambergen", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
