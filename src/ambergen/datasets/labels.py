@@ -135,7 +135,6 @@ class TrackHits:
     """
 
     def __init__(self, number: NDArray[np.int64], n_bins: int) -> None:
-        self.n_positive = len(number)
         self._numbers: NDArray[np.int32] | None = None
         self._bits: NDArray[np.uint8] | None = None
         if 32 * len(number) <= n_bins:

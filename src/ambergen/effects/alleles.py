@@ -30,7 +30,6 @@ STATUSES: dict[str, str] = {
     "edge": "the window reaches beyond the contig",
 }
 """Every status and what it means; alleles have scores where it is ok or duplicate, and nan elsewhere."""
-SCORED = ("ok", "duplicate")
 
 
 class Edit(NamedTuple):

@@ -89,22 +89,6 @@ class BestOf:
     figure: NDArray[np.float64]
     cost: NDArray[np.float64]
 
-    def at_cost(self, cost: float) -> BestAtCost:
-        """The best of as many samples as `cost` pays for (at least one), and whether so many were sampled."""
-        paid = max(1, int(np.searchsorted(self.cost, cost * (1 + 1e-9), side="right")))
-        affordable = int(cost * (1 + 1e-9) / self.cost[0]) if self.cost[0] > 0 else len(self.n)
-        return BestAtCost(paid, float(self.figure[paid - 1]), affordable > len(self.n), max(1, affordable))
-
-
-@dataclass(frozen=True)
-class BestAtCost:
-    """n : samples that count; falls_short : the cost pays for more samples (`affordable`) than were trained."""
-
-    n: int
-    figure: float
-    falls_short: bool
-    affordable: int
-
 
 @dataclass(frozen=True)
 class GroupComparison:

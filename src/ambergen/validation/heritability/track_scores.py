@@ -24,7 +24,6 @@ from ambergen.validation.ld_scoring import COMMON, LDScoreConfig, Panel, annotat
 
 Array = NDArray[np.float64]
 
-WEIGHT = "the weights"
 _VALUES_AT_ONCE = 1 << 27
 """Of annotations of a chromosome, besides which there are their LD scores: together 2 GB."""
 
