@@ -303,6 +303,8 @@ def test_score__takes_files_names_and_nothing(tmp_path: Any, genome: Genome, seq
     ("variants", "changes", "error", "words"),
     [
         ([("chr1", "x", "A", "C")], {}, InputError, "variants, row 1: the position is 'x'"),
+        ([("chr1", 5.0, "A", "C"), ("chr1", 5.7, "A", "C")], {}, InputError, "variants, row 2: the position is '5.7'"),
+        ([("chr1", float("inf"), "A", "C")], {}, InputError, "variants, row 1: the position is 'inf'"),
         (pd.DataFrame({"chrom": [], "pos": []}), {}, InputError, "so ref and alt is missing"),
         ([], {"strand": "forward"}, ConfigError, "'strand' is no setting; expected one of strands, anchor"),
         ([], {"shift": 11}, ConfigError, r"shift: 11 bases move the variant out.*Use at most 10"),

@@ -62,6 +62,8 @@ def test_open_variants__refuses_what_it_cannot_tell(tmp_path: Path, text: str, w
     ("line", "words"),
     [
         ("1\tfive\tA\tC", "a.tsv, line 2: the position is 'five'; expected a whole number, counted from 1"),
+        ("1\t5.5\tA\tC", "a.tsv, line 2: the position is '5.5'; expected a whole number"),
+        ("1\t99999999999999999999\tA\tC", "a.tsv, line 2: the position is '99999999999999999999'"),
         ("1\t5\tA", "line 2: the line has 3 columns, the header 4"),
     ],
 )

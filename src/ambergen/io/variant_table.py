@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ COLUMNS = {
 }
 """What each column of a table may be called, in either case."""
 _NEEDED = ("chrom", "pos", "ref", "alt")
+_POSITION = re.compile(r"-?[0-9]{1,13}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,13 @@ def record(where: str, contig: str, position: str | int, name: str, ref: str, al
     FileFormatError
         If the position is no number.
     """
-    try:
-        start = int(position) - 1  # tables count from 1, as VCF does
-    except ValueError as error:
+    # A data frame with a missing cell has positions with a point; one that is no whole number is none.
+    text = str(position).strip().removesuffix(".0")
+    if not _POSITION.fullmatch(text):
         raise FileFormatError(
-            f"{where}: the position is {position!r}; expected a whole number, counted from 1. Correct the column."
-        ) from error
+            f"{where}: the position is {str(position)!r}; expected a whole number, counted from 1. Correct the column."
+        )
+    start = int(text) - 1  # tables count from 1, as VCF does
     return Record(contig, start, name or ".", _allele(ref), tuple(_allele(one) for one in alt.split(",")))
 
 
