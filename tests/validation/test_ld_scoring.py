@@ -189,7 +189,7 @@ def test_panel_ld_scores__of_effects_may_lack_few_variants(tmp_path: Path) -> No
     (tmp_path / "effects.tsv").write_text(EFFECTS + "".join(rows))
     panel = Panel(prefix, [open_annotation(tmp_path / "effects.tsv")])
     words = (
-        r"effects.tsv: 1 of 60 variants of chromosome 1 have no score, as rs1_5 \(1:6000 A/G\); expected at most 0.5%"
+        r"effects.tsv: 1 of 60 variants of chromosome 1 have no effect, as rs1_5 \(1:6000 A/G\); expected at most 0.5%"
     )
     with pytest.raises(PanelError, match=words):
         score(panel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from ambergen.cli.heritability_annotate import (
     Unscored,
     annotation_config,
 )
+from ambergen.cli.ldscore import GeneticMap, ReachInCM, ReachInKB, ReachInVariants, ZeroCM, ld_score_config
 from ambergen.cli.tables import table
 
 if TYPE_CHECKING:
@@ -62,13 +64,11 @@ def tracks(
     match: MatchChoice = "alleles",
     unscored: Unscored = 0.005,
     track: Track = None,
-    ld_wind_cm: Annotated[float | None, typer.Option(metavar="CM", help="Reach in centimorgans (usual: 1).")] = None,
-    ld_wind_kb: Annotated[float | None, typer.Option(metavar="KB", help="Reach in thousands of base pairs.")] = None,
-    ld_wind_snps: Annotated[int | None, typer.Option(metavar="N", help="Reach in variants.")] = None,
-    cm_map: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Genetic map instead of the .bim file's; @ allowed.")
-    ] = None,
-    zero_cm: Annotated[bool, typer.Option("--zero-cm", help="Take positions of 0 cM as they are.")] = False,
+    ld_wind_cm: ReachInCM = None,
+    ld_wind_kb: ReachInKB = None,
+    ld_wind_snps: ReachInVariants = None,
+    cm_map: GeneticMap = None,
+    zero_cm: ZeroCM = False,
     n_blocks: Annotated[int, typer.Option(min=2, help="Blocks of the jackknife.")] = 200,
     intercept_h2: Annotated[
         float | None, typer.Option(metavar="VALUE", help="A known intercept; 1: no confounding.")
@@ -101,7 +101,6 @@ def tracks(
       ambergen heritability tracks *.sumstats.gz --arm 'searched=searched/*' --arm 'sampled=sampled/*' \\
           --genome hg19.fa --bfile 1000G.EUR.@ --baseline baselineLD.@ --w-ld weights.@ -o study/
     """
-    from ambergen.cli.ldscore import ld_score_config
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.executors.engines import make_executor
     from ambergen.report.heritability_page import write_study_page
@@ -163,13 +162,14 @@ def compare(
 def _tell(folder: Path, as_json: bool, tracks_too: bool = True) -> None:
     from ambergen.validation.heritability.study_folder import read_record
     from ambergen.validation.heritability.tables import read_table
+    from ambergen.validation.json_values import plain
 
     record = read_record(folder)
     comparison = read_table(folder, "comparison") if "comparison" in record else None
     if as_json:
-        told = {"comparison": None if comparison is None else _rows(comparison)}
+        told = {"comparison": None if comparison is None else plain(comparison.to_dict("records"))}
         if tracks_too:
-            told = {**record, "tracks": _rows(read_table(folder, "tracks")), **told}
+            told = {**record, "tracks": plain(read_table(folder, "tracks").to_dict("records")), **told}
         print(json.dumps(told, indent=2, ensure_ascii=False))
         return
     if tracks_too:
@@ -182,54 +182,36 @@ def _tell(folder: Path, as_json: bool, tracks_too: bool = True) -> None:
         print(f"\nTables and settings: {folder}; figures: {folder / 'heritability.html'}")
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(name): None if value != value else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
-
-
 _SHOWN = 20
+_TRACKS = ("arm", "model", "trait", "track", "enrichment", "enrichment_se", "tau_star", "tau_star_se", "q", "status")
+_PAIRED = (
+    "trait",
+    "measure",
+    "view",
+    "test",
+    "n_tracks",
+    "searched",
+    "sampled",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "q",
+)
 
 
 def _tracks_text(frame: pd.DataFrame) -> str:
-    """The rows with the smallest q, and what could not be fitted."""
-    columns = (
-        "arm",
-        "model",
-        "trait",
-        "track",
-        "enrichment",
-        "enrichment_se",
-        "tau_star",
-        "tau_star_se",
-        "q",
-        "status",
-    )
+    """The rows with the smallest p, and what could not be fitted."""
     ordered = frame.sort_values(["tau_star_p"], kind="stable")
-    shown = ordered.head(_SHOWN)
-    text = table(columns, [[_short(row[name]) for name in columns] for _, row in shown.iterrows()], left=range(4))
-    more = len(frame) - len(shown)
-    return text + (f"\n… and {more:,} more in tracks.tsv" if more else "")
+    more = len(frame) - _SHOWN
+    return _text(ordered.head(_SHOWN), _TRACKS) + (f"\n… and {more:,} more in tracks.tsv" if more > 0 else "")
 
 
 def _comparison_text(frame: pd.DataFrame) -> str:
-    columns = (
-        "trait",
-        "measure",
-        "view",
-        "test",
-        "n_tracks",
-        "searched",
-        "sampled",
-        "difference",
-        "low",
-        "high",
-        "p",
-        "q",
-    )
-    if not len(frame):
-        return "no pair of tracks has values in both arms"
+    return _text(frame, _PAIRED) if len(frame) else "no pair of tracks has values in both arms"
+
+
+def _text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     return table(columns, [[_short(row[name]) for name in columns] for _, row in frame.iterrows()], left=range(4))
 
 

@@ -10,6 +10,14 @@ import typer
 if TYPE_CHECKING:
     from ambergen.validation.ld_scoring import ChromosomeSummary, LDScoreConfig, Panel
 
+ReachInCM = Annotated[float | None, typer.Option(metavar="CM", help="Reach in centimorgans (usual: 1).")]
+ReachInKB = Annotated[float | None, typer.Option(metavar="KB", help="Reach in thousands of base pairs.")]
+ReachInVariants = Annotated[int | None, typer.Option(metavar="N", help="Reach in variants.")]
+GeneticMap = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Genetic map instead of the .bim file's; @ allowed.")
+]
+ZeroCM = Annotated[bool, typer.Option("--zero-cm", help="Take positions of 0 cM as they are.")]
+
 
 def ldscore(
     bfile: Annotated[
@@ -22,13 +30,11 @@ def ldscore(
         list[Path] | None,
         typer.Option("--annot", "-a", metavar="FILE", help="Annotations, @ allowed; may be repeated. None: all ones."),
     ] = None,
-    ld_wind_cm: Annotated[float | None, typer.Option(metavar="CM", help="Reach in centimorgans (usual: 1).")] = None,
-    ld_wind_kb: Annotated[float | None, typer.Option(metavar="KB", help="Reach in thousands of base pairs.")] = None,
-    ld_wind_snps: Annotated[int | None, typer.Option(metavar="N", help="Reach in variants.")] = None,
-    cm_map: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Genetic map instead of the .bim file's; @ allowed.")
-    ] = None,
-    zero_cm: Annotated[bool, typer.Option("--zero-cm", help="Take positions of 0 cM as they are.")] = False,
+    ld_wind_cm: ReachInCM = None,
+    ld_wind_kb: ReachInKB = None,
+    ld_wind_snps: ReachInVariants = None,
+    cm_map: GeneticMap = None,
+    zero_cm: ZeroCM = False,
     maf: Annotated[
         float, typer.Option(metavar="F", help="Leave out variants whose minor allele is not more frequent.")
     ] = 0.0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ambergen.atomic import write_text
 from ambergen.report.canvas import LINES, MUTED, STYLE, WIDTH, to_svg
 from ambergen.report.sentences import interval_text, known, names_text, score_text
 from ambergen.validation.asb.rehearsal import Rehearsal
+from ambergen.validation.json_values import plain
 
 BIAS = (
     "The truth is a model, too. It decides which variants matter, so scorers that are built like it are favoured, and "
@@ -36,8 +36,8 @@ def rehearsal_record(found: Rehearsal) -> dict[str, Any]:
         "settings": {**vars(found.config), "depths": list(found.config.depths)},
         "bias": BIAS,
         "sentences": rehearsal_sentences(found),
-        "windows": _rows(found.windows),
-        "figures": _rows(found.figures),
+        "windows": plain(found.windows.to_dict("records")),
+        "figures": plain(found.figures.to_dict("records")),
     }
 
 
@@ -181,13 +181,3 @@ def rehearsal_figure(found: Rehearsal) -> str:
             if axes.get_xlim()[0] < 0.5:
                 axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=":")
         return to_svg(figure, "AUROC of every scorer on windows, and on variants under each truth")
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

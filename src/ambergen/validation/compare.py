@@ -20,6 +20,7 @@ from ambergen.training.config import TrainConfig
 from ambergen.training.jobs import TrainingJob
 from ambergen.validation.config import CompareConfig
 from ambergen.validation.entrants import Entrant, Winner, make_entrants
+from ambergen.validation.json_values import plain
 from ambergen.validation.scoring import (
     KmerJob,
     SavedJob,
@@ -30,7 +31,7 @@ from ambergen.validation.scoring import (
     score_network,
     score_saved,
 )
-from ambergen.validation.summary import MINIMUM, Failure, Findings, Measured, long_table, number, summarise, told
+from ambergen.validation.summary import MINIMUM, Failure, Findings, Measured, long_table, summarise, told
 from ambergen.validation.verdict import sentences
 
 _EXPERT_CLIP = 1.0
@@ -221,12 +222,3 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def plain(value: Any) -> Any:
-    """As JSON can hold it: nan and infinity become null."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return number(value) if isinstance(value, float) else value

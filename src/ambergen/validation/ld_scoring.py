@@ -311,19 +311,38 @@ def annotation_values(
     unscored = np.zeros(len(variants), dtype=bool)
     for annotation in panel.annotations:
         values = annotation.values(variants, rows, chromosome)
-        lacking = np.isnan(values).any(axis=1)
-        if lacking.mean() > config.most_unscored:
-            row = int(np.flatnonzero(lacking)[0])
-            raise PanelError(
-                f"{annotation.path}: {lacking.sum():,} of {len(variants):,} variants of chromosome {chromosome} have "
-                f"no score, as {variants.id[row]} ({variants.contig[row]}:{variants.position[row] + 1} "
-                f"{variants.first_allele[row]}/{variants.second_allele[row]}); expected at most "
-                f"{config.most_unscored:.1%}. Score the panel's own variants on its assembly, or allow a larger share, "
-                "whose variants then have 0."
-            )
-        unscored |= lacking
+        unscored |= lacking_effect(annotation.path, values, variants, chromosome, config.most_unscored)
         columns.append(np.nan_to_num(values, nan=0.0))
     return np.hstack(columns), unscored
+
+
+def lacking_effect(
+    path: Path, values: NDArray[np.floating], variants: PanelVariants, chromosome: str, most: float
+) -> NDArray[np.bool_]:
+    """Which variants lack an effect on any track.
+
+    Parameters
+    ----------
+    values : (n_variants, n_tracks), nan where there is no effect
+    chromosome : empty where the panel is in one file
+    most : share of the variants that may lack one
+
+    Raises
+    ------
+    PanelError
+        If more do.
+    """
+    lacking: NDArray[np.bool_] = np.isnan(values).any(axis=1)
+    if lacking.mean() > most:
+        row = int(np.flatnonzero(lacking)[0])
+        raise PanelError(
+            f"{path}: {lacking.sum():,} of {len(variants):,} variants"
+            f"{f' of chromosome {chromosome}' if chromosome else ''} have no effect, as {variants.id[row]} "
+            f"({variants.contig[row]}:{variants.position[row] + 1} "
+            f"{variants.first_allele[row]}/{variants.second_allele[row]}); expected at most {most:.1%}. Score the "
+            "panel's own variants on its assembly, or allow a larger share (--unscored), whose variants then have 0."
+        )
+    return lacking
 
 
 def _places(panel: Panel, config: LDScoreConfig, variants: PanelVariants, chromosome: str) -> NDArray[np.float64]:

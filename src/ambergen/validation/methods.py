@@ -34,7 +34,7 @@ from ambergen.spaces.space import Space
 from ambergen.strategies.filters import Filter
 from ambergen.training.jobs import TrainingJob
 from ambergen.training.precision import default_device, device_name, resolve
-from ambergen.validation.compare import plain
+from ambergen.validation.json_values import plain
 from ambergen.validation.method_costs import kept_back, measure
 from ambergen.validation.method_records import (
     METHODS,

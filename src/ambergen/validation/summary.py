@@ -24,6 +24,7 @@ from ambergen.metrics.comparison import (
 from ambergen.metrics.ranking import Ranking, defined
 from ambergen.validation.entrants import Entrant, Winner
 from ambergen.validation.intervals import LEVEL, Arm, arm_interval, difference_interval, pooled_noise
+from ambergen.validation.json_values import number
 from ambergen.validation.scoring import METRICS, Scored, Searched
 
 Record = dict[str, Any]
@@ -468,8 +469,3 @@ def _curves(found: Findings) -> Record:
         if searched is not None:
             return {"model": m.entrant.model, "seed": min(m.scored), "tracks": searched.curves}
     return {}
-
-
-def number(value: float) -> float | None:
-    """The value, or None where there is none: JSON has no nan."""
-    return value if math.isfinite(value) else None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from ambergen.validation.asb.calls import Calls
 from ambergen.validation.asb.evaluation import CONVENTION, SHARED, Evaluation
+from ambergen.validation.json_values import plain
 
 
 def record(calls: Calls, evaluation: Evaluation) -> dict[str, Any]:
@@ -29,10 +27,10 @@ def record(calls: Calls, evaluation: Evaluation) -> dict[str, Any]:
         },
         "scorers": list(evaluation.scorers),
         "sentences": sentences(calls, evaluation),
-        "figures": _rows(evaluation.figures),
-        "tracks": _rows(evaluation.tracks),
-        "pairs": _rows(evaluation.pairs),
-        "margins": _rows(evaluation.margins),
+        "figures": plain(evaluation.figures.to_dict("records")),
+        "tracks": plain(evaluation.tracks.to_dict("records")),
+        "pairs": plain(evaluation.pairs.to_dict("records")),
+        "margins": plain(evaluation.margins.to_dict("records")),
         "warnings": list(evaluation.warnings),
     }
 
@@ -69,13 +67,3 @@ def sentences(calls: Calls, evaluation: Evaluation) -> list[str]:
             + (f", p = {p:.2g} ({test}, Holm)." if not math.isnan(p) else "; too few blocks of the genome for a test.")
         )
     return said
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -18,6 +18,7 @@ from ambergen.io.annotations import COLUMN_OF_SCORE, EffectAnnotation, Match, Sc
 from ambergen.io.chromosome_files import chromosomes, is_pattern, of_chromosome
 from ambergen.io.genotypes import PanelVariants, read_bim
 from ambergen.statgen.effect_transforms import largest, rank_normalised
+from ambergen.validation.ld_scoring import lacking_effect
 
 Form = Literal["size", "rank", "top"]
 
@@ -155,22 +156,12 @@ def effect_sizes(
 
     Raises
     ------
-    InputError
+    PanelError
         If more variants lack an effect than allowed.
     """
     rows = [effects.values(variants.select(part), part, chromosome) for _, part in variants.contig_rows()]
     sizes = np.concatenate(rows).astype(np.float32)
-    lacking = np.isnan(sizes).any(axis=1)
-    if lacking.mean() > config.most_unscored:
-        one = int(np.flatnonzero(lacking)[0])
-        raise InputError(
-            f"{effects.path}: {lacking.sum():,} of {len(variants):,} variants"
-            f"{f' of chromosome {chromosome}' if chromosome else ''} have no effect, as {variants.id[one]} "
-            f"({variants.contig[one]}:{variants.position[one] + 1} "
-            f"{variants.first_allele[one]}/{variants.second_allele[one]}); expected at most "
-            f"{config.most_unscored:.1%}. Score the panel's own variants on its assembly, or allow a larger share "
-            "(--unscored), whose variants then have 0."
-        )
+    lacking = lacking_effect(effects.path, sizes, variants, chromosome, config.most_unscored)
     if config.over_tracks == "max":
         # fmax: a track without a score does not hide the others
         sizes = np.fmax.reduce(sizes, axis=1, keepdims=True)

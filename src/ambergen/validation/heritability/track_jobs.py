@@ -29,6 +29,7 @@ from ambergen.validation.heritability.traits import (
     regress_rows,
     shared_variants,
 )
+from ambergen.validation.json_values import number
 
 Array = NDArray[np.float64]
 
@@ -197,7 +198,7 @@ def _values(trait: TraitResult) -> dict[str, float | None]:
         "intercept": result.intercept,
         "intercept_se": result.intercept_error,
     }
-    return {name: _number(value) for name, value in found.items()}
+    return {name: number(value) for name, value in found.items()}
 
 
 def _quintiles(trait: TraitResult, name: str) -> list[dict[str, Any]]:
@@ -213,11 +214,6 @@ def _quintiles(trait: TraitResult, name: str) -> list[dict[str, Any]]:
         "enrichment_p": bins.p,
     }
     return [
-        {"quintile": label, **{column: _number(values[k]) for column, values in columns.items()}}
+        {"quintile": label, **{column: number(values[k]) for column, values in columns.items()}}
         for k, label in enumerate(trait.quantile_labels[name])
     ]
-
-
-def _number(value: float) -> float | None:
-    """What JSON can hold; nan is null."""
-    return float(value) if np.isfinite(value) else None
