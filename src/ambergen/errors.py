@@ -37,6 +37,10 @@ class ConfigError(InputError):
     """The run file, or an option, has an unknown key or an impossible value."""
 
 
+class LimitError(ConfigError):
+    """Nothing was found in a search space, or nothing more, that keeps the limits of a search."""
+
+
 class SplitError(InputError):
     """The splits are empty, overlap, or leave a track without positives."""
 

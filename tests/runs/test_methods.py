@@ -5,29 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from ambergen.budgets import Budget
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, SpaceError
+from ambergen.errors import ConfigError, LimitError, SpaceError
 from ambergen.evaluators.zero_cost import zero_cost_table
 from ambergen.executors.base import Job
 from ambergen.executors.inline import InlineExecutor
 from ambergen.models.summary import child_parameters
+from ambergen.progress import SILENT
 from ambergen.runs.config import CellsConfig, OneShotConfig, PrescreenConfig, SearchConfig
-from ambergen.runs.events import read_events
+from ambergen.runs.course import Course, Setting
+from ambergen.runs.events import EventLog, read_events
 from ambergen.runs.loop import SearchResult, search
-from ambergen.runs.methods import searched_space
+from ambergen.runs.methods import make_course, searched_space
 from ambergen.spaces import operations
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
 from ambergen.spaces.space import Space
 from ambergen.strategies import filters
 from ambergen.strategies.evolution import EvolutionConfig
+from ambergen.strategies.filters import Feasible, Limit
 from ambergen.strategies.reinforce import ControllerConfig
 from ambergen.strategies.supernet_evolution import SupernetEvolutionConfig
 from ambergen.strategies.tournament import TournamentConfig
@@ -226,6 +231,31 @@ def test_limits__that_no_candidate_keeps_are_refused_before_anything_is_written(
     run(small_store, tmp_path, configured(method, max_parameters=10**9))
     found, expected = (events(out, "trial") for out in (tmp_path, finished[method][0]))
     assert found == expected
+
+
+@pytest.mark.parametrize("method", ["evolution", "oneshot", "enas"])
+def test_limits__that_nothing_more_keeps_end_the_search_with_what_it_has(
+    small_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(filters, "MOST_REFUSED", 30)
+
+    def limited(most: float, out: Path) -> Course:
+        config, log, seen = configured(method), EventLog(out / "events.jsonl"), count(1)
+        setting = Setting(SPACE, small_store, config, out, log, executor, 0, "float32", torch.device("cpu"))
+        course = make_course(setting)
+        course.strategy = Feasible(course.strategy, [Limit("max_seen", most, lambda _: next(seen))])
+        return course
+
+    with InlineExecutor() as executor:
+        course = limited(2, tmp_path / "two")
+        course.strategy.propose = course.strategy.strategy.propose  # type: ignore[attr-defined,method-assign]
+        course.run(SILENT.task(""))
+        assert course.exhausted
+        assert len(course.trials) == 2
+        assert course.note().endswith(", nothing more keeps the limits")
+        assert {c.architecture for c in course.candidates()} >= {t.architecture for t in course.trials}
+        with pytest.raises(LimitError, match="max_seen is 0"):
+            limited(0.5, tmp_path / "none").run(SILENT.task(""))
 
 
 def test_operation__that_does_not_keep_the_length_is_refused_before_anything_is_written(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ambergen.errors import ConfigError, StoreError
+from ambergen.errors import ConfigError, LimitError, StoreError
+from ambergen.spaces.base import Candidate
 from ambergen.spaces.presets import compact
 from ambergen.spaces.space import Space
 from ambergen.strategies.base import Strategy
@@ -94,6 +95,25 @@ def test_feasible__is_looked_through_beforehand_without_a_trace() -> None:
     nothing = Limit("max_parameters", 1000, lambda a: 2000)
     with pytest.raises(ConfigError, match="max_parameters is 1,000"):
         Prescreened(Feasible(RandomStrategy(SMALL, 0), [nothing]), simple).refuse_impossible()
+
+
+def test_feasible__gives_what_is_left_and_then_says_that_there_is_no_more() -> None:
+    plain = Limit("max_others", 0.5, lambda a: sum(o != "identity" for o in a.operations))  # type: ignore[attr-defined]
+    names = ("identity", *(f"conv{k}" for k in range(2, 18)))
+    strategy = Feasible(
+        AgeingEvolution(Space(layers=3, operations=names, reduce=()), 0, EvolutionConfig(12, 4)), [plain]
+    )
+    left: list[Candidate] = []
+    while len(left) < 8:  # identities alone, with any of three skip connections
+        new = strategy.ask(20)
+        assert 0 < len(new) <= 8
+        strategy.tell(rate(new))
+        left += new
+    assert len({a.id for a in left}) == 8
+    with pytest.raises(LimitError, match="max_others is 0"):
+        strategy.ask(1)
+    with pytest.raises(LimitError, match="max_others is 0"):
+        strategy.propose(3000)
 
 
 def test_feasible__says_which_limit_nothing_keeps_and_how_far_it_is() -> None:

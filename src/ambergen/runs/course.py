@@ -13,7 +13,7 @@ import torch
 from ambergen.budgets import Budget
 from ambergen.cost import Cost
 from ambergen.datasets.store import Store
-from ambergen.errors import RunError, StoreError
+from ambergen.errors import LimitError, RunError, StoreError
 from ambergen.evaluators.base import Advance, Rating
 from ambergen.executors.base import Executor
 from ambergen.models.summary import child_parameters, multiply_adds
@@ -80,6 +80,7 @@ class Course(ABC):
 
     trials : every rating so far, in the order of the log
     n_trials : architectures that were asked for
+    exhausted : whether the last question found nothing more that keeps the limits
     step : rounds that are finished
     """
 
@@ -92,6 +93,7 @@ class Course(ABC):
         self.spent, self.step, self.cost = Spent(), 0, Cost()
         self.trials: list[Trial] = []
         self.n_trials = 0
+        self.exhausted = False
 
     @abstractmethod
     def run(self, task: Task) -> None:
@@ -127,6 +129,7 @@ class Course(ABC):
         self.strategy.load(record["strategy"])
         self._load_own(record)
         self.step, self.n_trials = record["step"], record["n_trials"]
+        self.exhausted = record.get("exhausted", False)
         self.spent, self.cost = Spent(**record["spent"]), Cost(**record["cost"])
         recorded = recorded_trials(self.setting)
         self.trials = recorded[: record["n_ratings"]]
@@ -146,11 +149,29 @@ class Course(ABC):
                 "strategy": self.strategy.state(),
                 "step": self.step,
                 "n_trials": self.n_trials,
+                "exhausted": self.exhausted,
                 "n_ratings": len(self.trials),
                 "spent": vars(self.spent),
                 "cost": self.cost.to_dict(),
             },
         )
+
+    def ask(self, n: int) -> list[Candidate]:
+        """At most `n` candidates; none where nothing is left, which ends a search that has something.
+
+        Raises
+        ------
+        LimitError
+            If nothing was ever found that keeps the limits.
+        """
+        self.exhausted = False
+        try:
+            return self.strategy.ask(n)
+        except LimitError:
+            if not self.n_trials:
+                raise
+            self.exhausted = True
+            return []
 
     # ---- what is written down
 
@@ -224,7 +245,8 @@ class Course(ABC):
         speed = self.cost.windows / max(self.cost.device_seconds, 1e-9)
         none = "no trial succeeded" if self.trials else "no trial yet"
         best = f"best {max(scores):.4f}, last {scores[-1]:.4f}" if scores else none
-        return f"{best}, {self.n_trials} trials, {speed:,.0f} windows/s"
+        end = ", nothing more keeps the limits" if self.exhausted else ""
+        return f"{best}, {self.n_trials} trials, {speed:,.0f} windows/s{end}"
 
     def give_up_if_hopeless(self, at_the_end: bool = False) -> None:
         """Raise RunError where every trial so far has failed, and there were enough of them."""

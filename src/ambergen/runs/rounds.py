@@ -48,6 +48,8 @@ class Rounds(Course):
             task.note(self.note())
 
     def _over(self) -> bool:
+        if self.exhausted:
+            return True
         if self.phases is None:
             return not self._trains() if self._counts_training else self._left() <= 0
         bred = self.generations >= self.phases.evolution.rounds
@@ -103,7 +105,10 @@ class Rounds(Course):
         if n == 0:
             return []
         trials = []
-        for rating in self.shared.rate(cast(list[Architecture], self.strategy.ask(n)), _NO_TASK):
+        asked = self.ask(n)
+        if not asked:
+            return []
+        for rating in self.shared.rate(cast(list[Architecture], asked), _NO_TASK):
             trials.append(self.record(self.n_trials, rating))
             self.n_trials += 1
         self.strategy.tell([self.rated(t, t.score) for t in trials if t.score is not None])

@@ -132,7 +132,10 @@ class Trainings(Course):
                 return Pending(number, rung, self._architectures[number])
             if self._held or self.n_trials >= self._most_trials() or self.repeats >= _MOST_REPEATS:
                 return None
-            architecture = self.strategy.ask(1)[0]
+            asked = self.ask(1)
+            if not asked:
+                return None
+            architecture = asked[0]
             new = Pending(self.n_trials, 0, architecture, self.screening.charge() if self.screening else Cost())
             self.n_trials += 1
             self.spent.trials = self.n_trials

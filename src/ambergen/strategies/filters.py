@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any
 
-from ambergen.errors import ConfigError
+from ambergen.errors import ConfigError, LimitError
 from ambergen.spaces.base import Candidate
 from ambergen.strategies.base import Rated, Strategy, check_origin, reading_state
 
@@ -108,16 +108,17 @@ class Feasible(Filter):
         self.load(before)
 
     def ask(self, n: int) -> list[Candidate]:
-        """
+        """`n` candidates, or fewer where `MOST_REFUSED` in a row break a limit.
+
         Raises
         ------
-        ConfigError
-            If `MOST_REFUSED` candidates in a row break a limit.
+        LimitError
+            If there is none.
         """
-        return self._kept(n, self.strategy.ask, self.strategy.withdraw)
+        return self._kept(n, self.strategy.ask, self.strategy.withdraw, fewer=True)
 
     def propose(self, n: int) -> list[Candidate]:
-        """Paths that keep the limits, as others will not be rated; raises as `ask` does."""
+        """Paths that keep the limits, as others will not be rated; raises where there are fewer than `n`."""
         return self._kept(n, self.strategy.propose, lambda candidates: None)
 
     def summary(self) -> dict[str, Any]:
@@ -133,7 +134,11 @@ class Feasible(Filter):
             self._refused = int(state["refused"])
 
     def _kept(
-        self, n: int, draw: Callable[[int], list[Candidate]], refuse: Callable[[Sequence[Candidate]], None]
+        self,
+        n: int,
+        draw: Callable[[int], list[Candidate]],
+        refuse: Callable[[Sequence[Candidate]], None],
+        fewer: bool = False,
     ) -> list[Candidate]:
         kept: list[Candidate] = []
         broken: list[tuple[Limit, float]] = []  # since the last that kept all limits
@@ -148,7 +153,9 @@ class Feasible(Filter):
                     broken.append(found)
                     self._refused += 1
             if len(broken) >= MOST_REFUSED:
-                raise ConfigError(_impossible(broken))
+                if kept and fewer:
+                    break
+                raise LimitError(_impossible(broken))
         return kept
 
     def _broken(self, candidate: Candidate) -> tuple[Limit, float] | None:
