@@ -37,6 +37,17 @@ def test_train__a_rival_needs_no_search(
     assert "Did you mean 'deepsea'?" in refused(*arguments[:-1], "deepse", "--scorer", "danq")
 
 
+def test_train__motifs_are_read_before_anything_is_built(project: Path, refused: Refused) -> None:
+    (project / "m.jaspar").write_text(">M1 GATA\nA [1 0]\nC [0 1]\nG [0 1]\nT [1 0]\n")
+    arguments = ("train", project / "run.yaml", "--scorer", "pwm", "--motifs")
+    assert "absent: there is no such file" in refused(*arguments, project / "absent")
+    assert "train: --scale says how a rival is trained, and there is none; expected it with --scorer" in refused(
+        "train", project / "run.yaml", "--scale", 0.5
+    )
+    assert "no motif is called SPI1" in refused(*arguments, project / "m.jaspar", "--motif", "SPI1")
+    assert not (project / "out").exists()
+
+
 def test_train__bpnet_learns_counts_and_scores_variants(
     count_store: Store, tmp_path: Path, command: Command, refused: Refused, capsys: pytest.CaptureFixture[str]
 ) -> None:

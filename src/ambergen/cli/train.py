@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,10 @@ from ambergen.cli.arguments import AsJson, Overrides, RunFile
 if TYPE_CHECKING:
     from ambergen.config import Run
     from ambergen.training.config import TrainConfig
+
+
+SETTINGS = 30
+COUNT_WEIGHT = "10"
 
 
 class ScorerName(StrEnum):
@@ -52,7 +56,7 @@ def train(
             metavar="N",
             help="Drawn settings of deepbind that are tried first, as published; 0 takes one from the middle.",
         ),
-    ] = 30,
+    ] = SETTINGS,
     motifs: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="JASPAR or MEME; pwm takes of them the best for each track."),
@@ -68,7 +72,7 @@ def train(
             help="Of bpnet, what the error of the counts weighs beside that of the profile; balanced: half the mean "
             "reads of a window.",
         ),
-    ] = "10",
+    ] = COUNT_WEIGHT,
     as_json: AsJson = False,
 ) -> None:
     """Train the best finalists from scratch with several seeds; what comes before is done first where it is missing.
@@ -98,6 +102,17 @@ def train(
       ambergen train study/run.yaml --scorer pwm --motifs JASPAR2024_CORE.jaspar
       ambergen train study/run.yaml --scorer bpnet --count-weight balanced
     """
+    if scorer is None:
+        _refuse_without_scorer(
+            {
+                "--recipe": recipe != "published",
+                "--scale": scale != 1.0,
+                "--settings": settings != SETTINGS,
+                "--motifs": motifs is not None,
+                "--motif": bool(motif),
+                "--count-weight": count_weight != COUNT_WEIGHT,
+            }
+        )
     records = _winners(run_file, overrides) if scorer is None else None
     if records is None:
         from ambergen.baselines.rivals import RivalConfig
@@ -107,6 +122,7 @@ def train(
 
         assert scorer is not None
         run = load_run(run_file, overrides or ())
+        _check_motifs(motifs, motif or ())
         rival = RivalConfig(
             scorer.value,
             _recipe(recipe, run),
@@ -135,6 +151,26 @@ def _recipe(name: str, run: Run) -> TrainConfig | None:
     if name == "published":
         return None
     return run.train if name == "run" else train_preset(name)
+
+
+def _refuse_without_scorer(given: Mapping[str, bool]) -> None:
+    from ambergen.errors import ConfigError
+
+    for option in [option for option, is_given in given.items() if is_given]:
+        raise ConfigError(
+            f"train: {option} says how a rival is trained, and there is none; expected it with --scorer. Add --scorer "
+            "NAME, or leave the option out."
+        )
+
+
+def _check_motifs(path: Path | None, names: Sequence[str]) -> None:
+    """Read the file before a store is built, which can take long."""
+    from ambergen.io.motifs import motifs_of, read_motifs
+
+    if path is not None:
+        known = read_motifs(path)
+        for name in names:
+            motifs_of(known, name, str(path))
 
 
 def _weight(text: str) -> float | None:
