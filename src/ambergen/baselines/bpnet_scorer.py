@@ -19,12 +19,8 @@ from ambergen.models.layers import one_hot
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
 from ambergen.training.coverage import Predicted, track_scores
+from ambergen.training.predict import windows_at_once
 from ambergen.training.saving import check_windows, loading, save_scorer
-
-_POSITIONS = 1 << 15
-"""Of the windows that a processor takes at once: the activations of a layer stay in its cache."""
-_WINDOWS = 256
-"""That another device takes at once."""
 
 Tokens = NDArray[np.uint8]
 
@@ -119,7 +115,7 @@ class BPNetScorer:
 
     def _coverage(self, tokens: Tokens, both: bool) -> Iterator[Predicted]:
         device = next(self.network.parameters()).device
-        size = max(1, _POSITIONS // self.length) if device.type == "cpu" else _WINDOWS
+        size = windows_at_once(self.length, device)
         partner = self.layout.reverse_partner
         for at in range(0, len(tokens), size):
             part = tokens[at : at + size]

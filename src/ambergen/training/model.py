@@ -15,12 +15,9 @@ from ambergen.models.layers import TrackNetwork
 from ambergen.models.twins import logits_of
 from ambergen.sequence.alphabets import by_name
 from ambergen.sequence.onehot import reverse_complement
+from ambergen.training.predict import windows_at_once
 from ambergen.training.saving import check_windows, loading, save_scorer
 
-_POSITIONS = 1 << 15
-"""Of windows that a thread of a CPU takes at once: the activations of two layers stay in its cache."""
-_WINDOWS = 512
-"""That another device takes at once."""
 _TWINS = 4
 """Rows that are taken at once, for each of these windows."""
 
@@ -60,7 +57,7 @@ class Model:
         Parameters
         ----------
         tokens : (n, length), uint8
-        batch : windows that the network takes at once; default: as many as the device is fastest with
+        batch : windows that the network takes at once; default: see `windows_at_once`
 
         Returns
         -------
@@ -89,14 +86,9 @@ class Model:
         """
         check_windows(tokens, self.length, "model")
         logits = np.empty((len(tokens), len(self.tracks)), np.float32)
-        for rows, window in _batches(twin_of, batch or self._batch()):
+        for rows, window in _batches(twin_of, batch or windows_at_once(self.length, self._device)):
             logits[rows] = self._strands(tokens[rows], window, both_strands)
         return logits
-
-    def _batch(self) -> int:
-        if self._device.type != "cpu":
-            return _WINDOWS
-        return max(1, _POSITIONS * torch.get_num_threads() // self.length)
 
     @property
     def _device(self) -> torch.device:
