@@ -107,6 +107,8 @@ def test_rehearse__tells_which_scorers_may_have_seen_the_windows(
         (["kmer", "--store", "store", "--truth", "t=kmer", "-o", "o"], "this model is the scorer kmer, too"),
         (["kmer", "--store", "store", "-o", "o", "--set", "a=1"], "--set changes a run file"),
         (["absent", "--store", "store", "-o", "o"], "absent: there is no model"),
+        (["absent.yaml", "--truth", "absent"], "absent: there is no model"),
+        (["kmer", "--store", "store", "-o", "o", "--track", "nope"], "there is no track 'nope'; expected one of"),
         (["kmer", "--store", "kmer", "-o", "o"], "kmer: there is no store here"),
     ],
 )

@@ -79,23 +79,24 @@ def rehearse(
     from ambergen.cli.progress_bars import progress_for_terminal
     from ambergen.datasets.store import Store
     from ambergen.errors import InputError
-    from ambergen.validation.asb.rehearsal import RehearsalConfig
+    from ambergen.validation.asb.rehearsal import RehearsalConfig, track_of
     from ambergen.validation.asb.rehearsal import rehearse as measure
     from ambergen.validation.asb.truths import train_truths
 
     progress = progress_for_terminal()
     check_folder(out)
     config = RehearsalConfig(variants, spread, tuple(depth or (60.0,)), p0, rho)
+    named = [_named(text) for text in truth or []]
+    truths, of_truths = _loaded(named)  # before a run file is carried out, which can take long
     folders, place, base = _given(scorers, store, overrides)
     if out is None and base is None:
         raise InputError(f"rehearse: the results of {len(folders)} scorers need a folder. Name it with --out DIR.")
     target = out or (base or Path()) / FOLDER
     windows = Store.open(place)
-    named = [_named(text) for text in truth or []]
+    track = track_of(windows, track)
     _refuse_twins([name for name, _ in (*folders, *named)])
     contestants, checksums = _loaded(folders)
     if named:
-        truths, of_truths = _loaded(named)
         for at, checksum in enumerate(of_truths):
             if checksum in checksums:
                 raise InputError(

@@ -136,7 +136,7 @@ def rehearse(
         nothing.
     """
     config = config or RehearsalConfig()
-    name = _track(store, track)
+    name = track_of(store, track)
     drawn = draw_variants(store, name, split, config.variants, seed)
     effects = {one.name: window_effects(one, drawn, name) for one in (*scorers, *truths)}
     chosen = {one.name: effects[one.name] for one in scorers}
@@ -262,7 +262,8 @@ def windows_table(
     return pd.DataFrame(table)
 
 
-def _track(store: Store, track: str | None) -> str:
+def track_of(store: Store, track: str | None) -> str:
+    """The track that is meant; InputError where it is unknown, or none is named and there are several."""
     if track is None and store.n_tracks == 1:
         return store.tracks[0]
     if track not in store.tracks:
