@@ -12,7 +12,7 @@ import ambergen
 PACKAGE = Path(ambergen.__file__).parent
 
 FLOORS = [
-    {"errors", "seeds", "progress", "cost", "budgets", "atomic", "provenance", "lazy", "processor"},
+    {"errors", "seeds", "progress", "cost", "budgets", "atomic", "provenance", "lazy", "processor", "own_code"},
     {"sequence", "metrics", "statgen", "spaces", "executors", "settings"},
     {"io", "models"},
     {"datasets", "training"},

@@ -9,6 +9,7 @@ AmbergenError
 │   ├── LeakError         the same sequence on two sides of a split
 │   ├── SpaceError        an architecture or a search space
 │   ├── PanelError        genotypes of a reference panel, and annotations of its variants
+│   ├── MetricError       an objective that has no value for a network
 │   └── StoreError        a store, model or checkpoint that is damaged or does not fit
 └── RunError              the work itself failed: the command line exits with 1
     └── JobError          one job of an executor
@@ -55,6 +56,10 @@ class SpaceError(InputError):
 
 class PanelError(InputError):
     """Genotypes of a reference panel, or annotations of its variants, from which no LD scores follow."""
+
+
+class MetricError(InputError):
+    """An objective of a search gives no values, or values that are no numbers."""
 
 
 class StoreError(InputError):

@@ -56,7 +56,7 @@ def ranking(scores: ArrayLike, labels: ArrayLike, known: ArrayLike | None = None
     Ties count half in the AUROC. Average precision is the step-wise sum over distinct scores, sum (R_k - R_(k-1)) P_k,
     without interpolation. Both are scikit-learn's definitions.
     """
-    scores, labels, known = _checked(scores, labels, known)
+    scores, labels, known = checked(scores, labels, known)
     n_windows, n_tracks = scores.shape
     n_known = np.full(n_tracks, n_windows) if known is None else known.sum(axis=0)
     auroc = np.full(n_tracks, np.nan)
@@ -117,15 +117,22 @@ def mean_defined(values: ArrayLike, defined: ArrayLike) -> float:
     return float(values[chosen].mean())
 
 
-def _checked(
+def checked(
     scores: ArrayLike, labels: ArrayLike, known: ArrayLike | None
 ) -> tuple[NDArray[np.floating], NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Scores as float32 or float64, labels as 0 and 1, 0 also where they are not known.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or a known label is neither 0 nor 1.
+    """
     scores, labels = np.asarray(scores), np.asarray(labels)
     known = None if known is None else np.asarray(known)
     shapes = [array.shape for array in (scores, labels, known) if array is not None]
     if scores.ndim != 2 or len(set(shapes)) > 1:
         raise InputError(
-            f"ranking: scores have the shape {scores.shape}, labels {labels.shape}"
+            f"metrics: scores have the shape {scores.shape}, labels {labels.shape}"
             + ("" if known is None else f", known {known.shape}")
             + "; expected (n_windows, n_tracks) for each. Give a single track as a column: scores[:, None]."
         )
@@ -137,7 +144,7 @@ def _checked(
         if wrong.any():
             row, track = np.argwhere(wrong)[0]
             raise InputError(
-                f"ranking: the label of row {row}, track {track} is {labels[row, track]}; expected 0 or 1. "
+                f"metrics: the label of row {row}, track {track} is {labels[row, track]}; expected 0 or 1. "
                 "Mark unknown labels in `known`."
             )
     if scores.dtype not in (np.float32, np.float64):
@@ -183,7 +190,7 @@ def _codes(
         codes[:, tile] = ordered.T
     if not fits:
         scores = scores if known is None else np.where(known, scores, 0)
-        _refuse_nan(scores, first_track)
+        refuse_nan(scores, first_track)
         codes = _dense_ranks(np.ascontiguousarray(scores.T)) << 1 | labels.T
     if known is not None:
         codes[~known.T] = np.iinfo(codes.dtype).max - 1
@@ -209,13 +216,14 @@ def _ordered_integers(scores: NDArray[np.floating]) -> tuple[NDArray[np.signedin
     return turned, bool(fits)
 
 
-def _refuse_nan(scores: NDArray[np.floating], first_track: int) -> None:
+def refuse_nan(scores: NDArray[np.floating], first_track: int = 0, first_row: int = 0) -> None:
+    """Raise InputError where a score is nan; the first track and row are numbers for the message."""
     missing = np.isnan(scores)
     if missing.any():
         row, track = np.argwhere(missing)[0]
         raise InputError(
-            f"ranking: the score of row {row}, track {first_track + track} is nan; expected a number. A network whose "
-            "training diverged gives nan: lower the learning rate, or leave the row out through `known`."
+            f"metrics: the score of row {first_row + row}, track {first_track + track} is nan; expected a number. A "
+            "network whose training diverged gives nan: lower the learning rate, or leave the row out through `known`."
         )
 
 
