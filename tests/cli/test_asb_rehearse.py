@@ -52,6 +52,8 @@ def test_rehearse__trains_what_a_run_file_names_and_its_truths(
     (tmp_path / "motifs.jaspar").write_text(f">M1 factor\n{rows}\n")
     (tmp_path / "run.yaml").write_text(RUN)
     arguments = ("asb", "rehearse", tmp_path / "run.yaml", "--variants", 400, "--spread", 1.5)
+    assert "there is no track 'CTCF'; expected one of bound" in refused(*arguments, "--track", "CTCF")
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"store"}  # nothing was trained
     assert command(*arguments, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     names = [row["name"] for row in found["windows"]]

@@ -88,7 +88,7 @@ def rehearse(
     config = RehearsalConfig(variants, spread, tuple(depth or (60.0,)), p0, rho)
     named = [_named(text) for text in truth or []]
     truths, of_truths = _loaded(named)  # before a run file is carried out, which can take long
-    folders, place, base = _given(scorers, store, overrides)
+    folders, place, base = _given(scorers, store, overrides, track)
     if out is None and base is None:
         raise InputError(f"rehearse: the results of {len(folders)} scorers need a folder. Name it with --out DIR.")
     target = out or (base or Path()) / FOLDER
@@ -116,15 +116,21 @@ def rehearse(
 Named = list[tuple[str, Path]]
 
 
-def _given(scorers: list[str], store: Path | None, overrides: Sequence[str] | None) -> tuple[Named, Path, Path | None]:
+def _given(
+    scorers: list[str], store: Path | None, overrides: Sequence[str] | None, track: str | None
+) -> tuple[Named, Path, Path | None]:
     """Scorers and their folders, the store, and the run's folder where a run file is given."""
+    from ambergen.datasets.store import Store
     from ambergen.errors import InputError
+    from ambergen.validation.asb.rehearsal import track_of
 
     if len(scorers) == 1 and scorers[0].endswith(RUN_FILES):
         from ambergen.cli.chain import do
         from ambergen.report.evidence import compared_folders
 
-        out = do(Path(scorers[0]), overrides, ("compare", "report")).out
+        out = do(Path(scorers[0]), overrides, ("build",)).out
+        track_of(Store.open(store or out / "store"), track)  # before anything is trained for it
+        do(Path(scorers[0]), overrides, ("compare", "report"))
         return compared_folders(out), store or out / "store", out
     if overrides:
         raise InputError("rehearse: --set changes a run file, and folders of models are given. Leave it out.")
