@@ -42,7 +42,7 @@ def searched(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Se
 
 def test_import__and_a_space_do_without_torch() -> None:
     code = "import sys, ambergen as ag; ag.spaces.amber(); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=600).returncode == 0
 
 
 def public(module: Any) -> Iterator[tuple[str, Any]]:
@@ -164,7 +164,7 @@ def test_search__settings_can_be_given_one_by_one(small_store: Store, tmp_path: 
     ("settings", "message"),
     [
         ({"method": "random_"}, r"method is 'random_'; expected enas, nas, .* or random. Did you mean 'random'\?"),
-        ({"objective": "auprc"}, r"objective is 'auprc'; expected auroc or average_precision"),
+        ({"objective": "auprc"}, r"objective is 'auprc'; expected auroc, average_precision, .* or a function of yours"),
         ({"budget": "30"}, r"'30' is no budget"),
         ({"budget": "0 steps"}, r"not above zero"),
         ({"finalists": 0}, r"finalists is 0; expected at least 1"),

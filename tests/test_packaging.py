@@ -24,7 +24,7 @@ HEAVY = ("torch", "pandas", "scipy.stats", "sklearn", "matplotlib", "pyarrow")
 def imported(code: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
     """Run `code` in a new interpreter; its result, and the modules that it imported."""
     result = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=False, timeout=600
     )
     return result, set(re.findall(r"^import time:.*\|\s*([\w.]+)$", result.stderr, flags=re.MULTILINE))
 

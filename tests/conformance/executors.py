@@ -104,7 +104,7 @@ class ExecutorContract:
         with make() as executor:
             done = executor.submit(abs, -1)
             done.result()
-            waiting = [executor.submit(time.sleep, 60) for _ in range(4)]
+            waiting = [executor.submit(time.sleep, 600) for _ in range(4)]
         assert done.result().value == 1
         for job in waiting:
             assert (job.result().status, job.result().reason) == (
@@ -117,7 +117,7 @@ class ExecutorContract:
 
         def interrupted() -> None:
             with executor:
-                executor.submit(time.sleep, 60)
+                executor.submit(time.sleep, 600)
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -168,7 +168,7 @@ class WorkerContract(ExecutorContract):
             jobs = [executor.submit(os.getpid) for _ in range(2)]
             pids = [job.result().value for job in jobs]
             for _ in pids:
-                executor.submit(time.sleep, 60)
+                executor.submit(time.sleep, 600)
         assert all(has_ended(pid) for pid in pids)
 
     @pytest.mark.usefixtures("interrupts")
@@ -179,14 +179,14 @@ class WorkerContract(ExecutorContract):
             with make() as executor:
                 pids.append(executor.submit(os.getpid).result().value)
                 threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
-                executor.submit(time.sleep, 60).result()
+                executor.submit(time.sleep, 600).result()
 
         with pytest.raises(KeyboardInterrupt):
             search()
         assert has_ended(pids[0])
 
 
-def has_ended(pid: int, within: float = 60.0) -> bool:
+def has_ended(pid: int, within: float = 300.0) -> bool:
     """Whether the process is gone, or is a zombie that its parent has not collected, before the time is over."""
     limit = time.monotonic() + within
     while time.monotonic() < limit:

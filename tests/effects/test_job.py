@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +199,35 @@ def test_build_background__is_of_what_was_scored(
         build_background(nothing, tmp_path / "c.npz", SILENT)
 
 
+# Killed from within, since on a busy machine a kill from outside may come too late.
+KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from ambergen.effects import job as j
+from ambergen.effects.engine import Engine
+from ambergen.effects.models import load_ensemble
+from ambergen.io.genome import Genome
+from ambergen.io.variant_table import open_variants
+from ambergen.progress import SILENT
+
+folder, *names = sys.argv[1:]
+d = Path(folder)
+
+def kill():
+    while not (d / "e.parquet.parts" / os.environ["KILLED_AFTER"]).exists():
+        time.sleep(0.002)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if "KILLED_AFTER" in os.environ:
+    threading.Thread(target=kill, daemon=True).start()
+ensemble = load_ensemble(d / "model")
+source = j.Source.of_file(open_variants(d / "in.vcf"))
+job = j.Job(Engine(ensemble.models), ensemble.checksum, Genome.read(d / "genome.fa"), source, shard=256)
+for name in names:
+    j.score_to_files(job, d / name, SILENT)
+"""
+
+
 def test_effects__killed_at_any_instant_loses_and_doubles_nothing(
     tmp_path: Path, write_genome: Callable[[], Path], sequences: dict[str, str]
 ) -> None:
@@ -208,28 +236,14 @@ def test_effects__killed_at_any_instant_loses_and_doubles_nothing(
     places = np.sort(rng.integers(0, len(text), 2_000))
     lines = [f"chr1\t{p + 1}\trs{n}\t{text[p]}\tT,G\n" for n, p in enumerate(places)]
     (tmp_path / "in.vcf").write_text("#CHROM\tPOS\tID\tREF\tALT\n" + "".join(lines))
-    program = (
-        "import sys; from pathlib import Path; from ambergen.effects import shards, job as j; "
-        "from ambergen.effects.engine import Engine; from ambergen.effects.models import load_ensemble; "
-        "from ambergen.io.genome import Genome; from ambergen.io.variant_table import open_variants; "
-        "from ambergen.progress import SILENT; d = Path(sys.argv[1]); e = load_ensemble(d / 'model'); "
-        "job = j.Job(Engine(e.models), e.checksum, Genome.read(d / 'genome.fa'), "
-        "j.Source.of_file(open_variants(d / 'in.vcf')), shard=256); print('go', flush=True); "
-        "[j.score_to_files(job, d / name, SILENT) for name in sys.argv[2:]]"
-    )
     write_genome()
-    command = [sys.executable, "-c", program, str(tmp_path), "e.parquet"]
+    command = [sys.executable, "-c", KILLED, str(tmp_path), "e.parquet"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        deadline = time.monotonic() + 300
-        while not (tmp_path / "e.parquet.parts" / "000002.parquet").exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
+    killed = subprocess.run(command, env={**environment, "KILLED_AFTER": "000002.parquet"}, check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "e.parquet").exists()
     assert len(list((tmp_path / "e.parquet.parts").glob("*.parquet"))) >= 3
-    subprocess.run([*command, "whole.parquet"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "whole.parquet"], check=True, env=environment)
     assert (tmp_path / "e.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     found = ag.effects.read(tmp_path / "e.parquet")
     assert found.variants["id"].tolist() == [f"rs{n // 2}" for n in range(4_000)]

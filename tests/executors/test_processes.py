@@ -71,7 +71,7 @@ def test_close__has_ended_every_process_when_it_returns() -> None:
         jobs = [executor.submit(os.getpid) for _ in range(2)]
         pids = [job.result().value for job in jobs]
         for _ in pids:
-            executor.submit(time.sleep, 60)
+            executor.submit(time.sleep, 600)
     assert all(has_ended(pid, within=0.1) for pid in pids)
 
 
@@ -83,7 +83,7 @@ def test_workers__end_with_a_parent_that_is_killed_in_the_middle_of_a_job(tmp_pa
         'if __name__ == "__main__":\n'
         "    with ProcessExecutor(1, threads=1) as executor:\n"
         "        print(executor.submit(os.getpid).result().value, flush=True)\n"
-        "        executor.submit(time.sleep, 60).result()\n"
+        "        executor.submit(time.sleep, 600).result()\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
@@ -99,7 +99,7 @@ def test_script_without_a_guard__fails_its_jobs_with_the_remedy(tmp_path: Path) 
         "with ProcessExecutor(1, threads=1) as executor:\n"
         "    print(executor.submit(abs, -1).result().reason)\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.startswith("the worker process ended with exit code 1, before it took the job. A script that")
     assert 'needs `if __name__ == "__main__":` around its work' in done.stdout
     assert len(done.stdout.splitlines()) == 1

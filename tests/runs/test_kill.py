@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from ambergen.runs.events import read_events
 
 ROOT = Path(__file__).parents[2]
 
-# Forks a fresh process for every folder that it is told, so that PyTorch is imported once and not for every kill.
-# Importing the compiler beforehand spares each of them what the first step of an optimiser would import.
+# Forks a fresh process for every search that it is told, so that PyTorch is imported once and not for every kill.
+# Importing the compiler beforehand spares each of them what the first step of an optimiser would import. A search is
+# killed from within, so that on a busy machine no kill comes too late: by a thread that counts the lines of the log,
+# or in the place of a checkpoint's last step.
 LAUNCHER = """
-import os, sys
+import json, os, signal, sys, threading, time
 import torch, torch._dynamo
 from pathlib import Path
 from ambergen.datasets.store import Store
@@ -30,14 +32,44 @@ from ambergen.runs.loop import search
 from tests.simulated import SPACE, search_config
 
 store = Store.open(sys.argv[1])
+replace = os.replace
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def kill_at_line(log, lines, pause):
+    while not log.exists() or log.read_bytes().count(b"\\n") < lines:
+        time.sleep(0.0005)
+    time.sleep(pause)
+    kill()
+
+def kill_in_checkpoint(number, share):
+    def stopped(source, target, **more):
+        nonlocal number
+        number -= str(target).endswith(".pt")
+        if number == 0:
+            os.truncate(source, int(share * os.path.getsize(source)))
+            kill()
+        return replace(source, target, **more)
+    os.replace = stopped
+
 print("ready", flush=True)
 for line in sys.stdin:
+    told = json.loads(line)
     process = os.fork()
     if process == 0:
+        out, killer = Path(told["out"]), None
+        if "lines" in told:
+            arguments = (out / "events.jsonl", told["lines"], told["pause"])
+            killer = threading.Thread(target=kill_at_line, args=arguments)
+            killer.start()
+        if "checkpoint" in told:
+            kill_in_checkpoint(told["checkpoint"], told["share"])
         with InlineExecutor() as executor:
-            search(SPACE, store, search_config(budget="15 steps"), Path(line.strip()), executor)
+            search(SPACE, store, search_config(budget="15 steps"), out, executor)
+        if killer is not None:
+            killer.join()
         os._exit(0)
-    print(process, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 """
 
@@ -56,15 +88,11 @@ class Launcher:
         )
         assert self._line() == "ready"
 
-    def start(self, out: Path) -> int:
-        """Begin a search; its process."""
+    def run(self, out: Path, **killed: float) -> int:
+        """Exit code of a search, which is killed at so many `lines` of its log, or writing a `checkpoint`."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{out}\n")
+        self.process.stdin.write(json.dumps({"out": str(out), **killed}) + "\n")
         self.process.stdin.flush()
-        return int(self._line())
-
-    def exit_code(self) -> int:
-        """Of the search that was begun last, once it is over."""
         return int(self._line())
 
     def close(self) -> None:
@@ -85,36 +113,12 @@ def launcher(small_store: Store) -> Iterator[Launcher]:
 @pytest.fixture(scope="module")
 def uninterrupted(launcher: Launcher, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     out = tmp_path_factory.mktemp("uninterrupted")
-    launcher.start(out)
-    assert launcher.exit_code() == 0
+    assert launcher.run(out) == 0
     return events(out)
 
 
 def events(out: Path) -> list[dict[str, object]]:
     return [{k: v for k, v in e.items() if k != "cost"} for e in read_events(out / "events.jsonl")]
-
-
-def n_lines(out: Path) -> int:
-    log = out / "events.jsonl"
-    return log.read_bytes().count(b"\n") if log.exists() else 0
-
-
-def kill_at(launcher: Launcher, out: Path, lines: int, pause: float) -> None:
-    """Start the search, kill it `pause` seconds after its log has so many lines."""
-    process = launcher.start(out)
-    while n_lines(out) < lines:
-        time.sleep(0.001)
-    time.sleep(pause)
-    os.kill(process, signal.SIGKILL)
-    assert launcher.exit_code() == -signal.SIGKILL, "the search ended before it could be killed"
-
-
-def written(path: Path) -> int | None:
-    """When a file was last written to; None where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -132,24 +136,17 @@ def test_search__killed_five_times_writes_what_an_uninterrupted_one_writes(
         kind.index("finalist") + 1,  # between two finalists
     ]
     for lines in sorted(moments):
-        kill_at(launcher, tmp_path, lines, pause=rng.uniform(0, 0.004))
-    launcher.start(tmp_path)
-    assert launcher.exit_code() == 0
+        assert launcher.run(tmp_path, lines=lines, pause=rng.uniform(0, 0.004)) == -signal.SIGKILL
+    assert launcher.run(tmp_path) == 0
     assert events(tmp_path) == uninterrupted
 
 
 def test_search__killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before(
     launcher: Launcher, uninterrupted: list[dict[str, object]], tmp_path: Path
 ) -> None:
-    partial = tmp_path / "checkpoints" / "search0.pt.partial"
-    for _ in range(3):
-        left_over = written(partial)
-        process = launcher.start(tmp_path)
-        while written(partial) in (None, left_over):
-            time.sleep(0.0002)
-        os.kill(process, signal.SIGKILL)
-        assert launcher.exit_code() == -signal.SIGKILL
-    launcher.start(tmp_path)
-    assert launcher.exit_code() == 0
+    for number, share in ((1, 0.5), (2, 1.0), (3, 0.0)):
+        assert launcher.run(tmp_path, checkpoint=number, share=share) == -signal.SIGKILL
+        assert (tmp_path / "checkpoints" / "search0.pt.partial").exists()
+    assert launcher.run(tmp_path) == 0
     assert events(tmp_path) == uninterrupted
-    assert not partial.exists()
+    assert not (tmp_path / "checkpoints" / "search0.pt.partial").exists()
