@@ -130,6 +130,7 @@ class SearchedRun:
                 seed=self.config.seed + number,
                 dtype=dtype,
                 out=folder(models, rival, number),
+                objective=self.config.objective,
                 provenance={**settings, "search": plain_data(self.config)},
             )
             for rival in rivals

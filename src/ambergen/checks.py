@@ -29,9 +29,10 @@ from ambergen.errors import AmbergenError
 from ambergen.executors.base import cores
 from ambergen.io.aliases import ContigAliases
 from ambergen.io.fasta import contig_lengths
+from ambergen.metrics.objectives import BUILT_IN
 from ambergen.models.summary import child_parameters, supernet_parameters
 from ambergen.progress import SILENT, Progress
-from ambergen.runs.config import SHARED, WEIGHING
+from ambergen.runs.config import SHARED, unused
 from ambergen.runs.methods import searched_space
 from ambergen.sequence.alphabets import by_name
 from ambergen.spaces.space import Space
@@ -240,15 +241,11 @@ def _space(run: Run) -> Iterator[Finding]:
 
 
 def _search(run: Run) -> Iterator[Finding]:
-    search = run.search
-    unused = []
-    if search.method in SHARED:
-        alone = {"rungs": search.rungs.epochs, "prescreen": search.prescreen.score}
-        unused += [f"search.{key} is for methods that train each candidate alone" for key in alone if alone[key]]
-    if search.against and search.method not in WEIGHING:
-        unused.append(f"search.against is for {', '.join(WEIGHING)}")
-    for key in unused:
-        yield Finding("note", "search", f"{key}; the method {search.method} does not look at it")
+    objective = run.search.objective
+    if objective not in BUILT_IN:
+        yield Finding("fine", "search", f"the objective {objective} gives a number a track on a small example")
+    for text in unused(run.search):
+        yield Finding("note", "search", text)
 
 
 def _rivals(run: Run) -> Iterator[Finding]:

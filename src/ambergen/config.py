@@ -262,6 +262,9 @@ def _resolve_paths(document: Document) -> None:
     for place, name in names:
         if isinstance(name, str) and name.endswith(".py"):
             _resolve(document, ("space", "plugins") if place is None else ("space", "plugins", place))
+    objective = document.get("search", "objective")
+    if isinstance(objective, str) and objective.rpartition(":")[0].endswith(".py"):
+        _resolve(document, ("search", "objective"))  # my_metrics.py:name
     tracks = document.get("data", "tracks")
     for n, track in enumerate(tracks if isinstance(tracks, list) else ()):
         if isinstance(track, str):

@@ -7,6 +7,7 @@ not wasted: those of the winner are its models.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from ambergen.atomic import write_json
 from ambergen.cost import Cost
+from ambergen.errors import StoreError
 from ambergen.evaluators.base import Objective
 from ambergen.runs.loop import SearchResult
 from ambergen.spaces.base import Candidate, SearchSpace
@@ -26,14 +28,14 @@ FILE = "winners.json"
 class Champion:
     """What a search came to in the end.
 
-    scores : contender's id to its mean score on the selection split, the best first
+    scores : contender's id to its mean score on the selection split, the best first; None where that has no value
     cost : of the search and of training those contenders that lost
     """
 
     search: int
     space: SearchSpace
     architecture: Candidate
-    scores: Mapping[str, float]
+    scores: Mapping[str, float | None]
     cost: Cost
 
 
@@ -57,15 +59,37 @@ def decide(
     number : of the search
     objective : of the search, here on the selection split
     models : folder in which all contenders have been trained with all seeds
+
+    Raises
+    ------
+    StoreError
+        If one of them was trained without looking at this objective.
     """
     records = {
         c: [read_description(folder(models, c, k))["provenance"]["training"] for k in range(seeds)]
         for c in contenders(result, n)
     }
-    means = {c: sum(r[f"selection_{objective}"] or 0.0 for r in rows) / seeds for c, rows in records.items()}
-    order = sorted(means, key=lambda c: -means[c])
+    for c, rows in records.items():
+        for k, record in enumerate(rows):
+            if f"selection_{objective}" not in record:
+                raise StoreError(
+                    f"{folder(models, c, k)}: this model was trained for a search with another objective, and does not "
+                    f"say its {objective} on the selection split. Remove the folder, and give the command again to "
+                    "train it anew."
+                )
+    means = {c: _mean([r[f"selection_{objective}"] for r in rows]) for c, rows in records.items()}
+    order = sorted(means, key=lambda c: -_or_worst(means[c]))
     lost = [Cost(**r["cost"]) for c in order[1:] for r in records[c]]
     return Champion(number, result.space, order[0], {c.id: means[c] for c in order}, sum(lost, result.cost))
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(scores) if len(known) == len(scores) else None
+
+
+def _or_worst(score: float | None) -> float:
+    return -math.inf if score is None else score
 
 
 def write_champions(out: Path, champions: Sequence[Champion]) -> None:

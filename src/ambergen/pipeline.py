@@ -247,6 +247,7 @@ def _job(place: Workplace, store: Store, space: SearchSpace, architecture: Candi
         seed=run.search.seed + k,
         dtype=place.dtype(run.train.precision),
         out=folder(place.models, architecture, k),
+        objective=run.search.objective,
         provenance={"store": store.checksum, "config": run.to_dict()},
     )
 

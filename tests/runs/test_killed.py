@@ -100,7 +100,8 @@ def formula(job: TrainingJob, reaper: Reaper) -> TrainingResult:
     value = digest[1] / 1000 + epochs / 100
     ranking = Ranking(np.array([value]), np.array([value]), np.array([20]), np.array([20]))
     charged = sum(costs[n_paid:], Cost(windows=1))
-    return TrainingResult(dict.fromkeys(job.scored, ranking), 0, epochs, sum(costs, Cost()), charged)
+    scores, objective = (dict.fromkeys(job.scored, found) for found in (ranking, ranking.auroc))
+    return TrainingResult(scores, 0, epochs, sum(costs, Cost()), charged, objective)  # type: ignore[arg-type]
 
 
 @pytest.fixture

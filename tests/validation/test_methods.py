@@ -196,9 +196,35 @@ def test_sentences__say_that_the_difference_is_a_median() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=4))
 def test_interval__of_scores_stays_among_scores(values: list[float]) -> None:
-    found = _interval(values)
+    found = _interval(values, "auroc")
     assert 0 <= found["low"] <= found["mean"] + 1e-9
     assert found["mean"] - 1e-9 <= found["high"] <= 1
+
+
+def test_interval__reaches_as_far_as_the_objective() -> None:
+    assert _interval([-0.9, -0.1], "mcc")["low"] == -1
+    assert _interval([-0.9, -0.1], "log_likelihood")["low"] < -1
+    assert _interval([-0.9, -0.1], "log_likelihood")["high"] == 0
+    assert _interval([-9.0, 9.0], "/a/mine.py:f")["high"] > 9
+
+
+def test_compare_methods__goes_by_an_objective_that_is_below_zero(
+    small_store: Store, budget: Budget, tmp_path: Path
+) -> None:
+    base = setup(small_store)
+    base = replace(base, search=replace(base.search, objective="log_likelihood"))
+    with InlineExecutor() as executor:
+        summary = compare_methods(base, MethodsConfig(("random",), budget, 1), executor, tmp_path)
+    assert summary["objective"] == "log_likelihood"
+    one, method = summary["searches"][0], summary["methods"][0]
+    assert set(one["test"]) == {"auroc", "average_precision", "log_likelihood"}
+    assert method["test"]["mean"] == pytest.approx(np.mean(one["test"]["log_likelihood"]))
+    assert method["test"]["mean"] < 0 < np.mean(one["test"]["auroc"])
+    assert max(summary["curves"]["random"]["mean"]) < 0
+    assert "score on the test split (mean log likelihood (nats)): random -0." in summary["sentences"][0]
+    page = write_methods_page(tmp_path).read_text(encoding="utf-8")
+    assert "mean log likelihood (nats)" in page
+    assert f"−{-method['test']['mean']:.3f}" in page
 
 
 def test_compare_methods__refuses_methods_that_cannot_search_the_space(small_store: Store, tmp_path: Path) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ambergen.cost import Cost
 from ambergen.errors import SplitError
-from ambergen.metrics.ranking import defined, mean_defined, ranking
+from ambergen.metrics.objectives import objective_values
+from ambergen.metrics.probabilistic import class_counts
+from ambergen.metrics.ranking import defined, mean_defined
 from ambergen.spaces.base import Candidate
 
-Objective = Literal["auroc", "average_precision"]
+Objective = str
+"""What a search strives for, by its name; see `ambergen.metrics.objectives`."""
+
 Propose = Callable[[int], list[Any]]
 
 
@@ -60,6 +64,10 @@ def objective_value(objective: Objective, logits: np.ndarray, labels: np.ndarray
     ----------
     logits, labels : (n, n_tracks)
     known : (n, n_tracks) or None
+
+    Raises
+    ------
+    MetricError
+        If the objective has no value for one of these tracks.
     """
-    result = ranking(logits, labels, known)
-    return mean_defined(getattr(result, objective), defined(result.positives, result.negatives))
+    return mean_defined(objective_values(objective, logits, labels, known), defined(*class_counts(labels, known)))

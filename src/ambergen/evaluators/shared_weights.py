@@ -18,7 +18,7 @@ from ambergen import seeds
 from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import Batch, DeviceStore, epoch
 from ambergen.datasets.store import Store
-from ambergen.errors import ConfigError, RunError
+from ambergen.errors import ConfigError, MetricError, RunError
 from ambergen.evaluators.base import Advance, Objective, Propose, Rating, check_measurable, objective_value
 from ambergen.evaluators.distributed import World, join_norms, world
 from ambergen.evaluators.fair_paths import fair_paths, n_fair_paths
@@ -284,27 +284,35 @@ class SharedWeights:
         # Sorted, so that a part of them has most of the prefixes that all have in common.
         distinct = sorted(set(architectures), key=lambda a: [*zip(a.operations, a.skips, strict=True)])
         with Stopwatch() as watch, self._together("rate", distinct, rows):
-            score = self._scores(distinct, rows)
+            found = self._scores(distinct, rows)
         task.advance(len(architectures))
         passed = len(rows) + self._n_recalibration
         total, n = self._cost(watch, passed * len(distinct)), len(architectures)
         share = Cost(total.device_seconds / n, total.windows // n, total.peak_memory)
-        reasons = {a: None if value is not None else "its logits are not all numbers" for a, value in score.items()}
+        score = {a: None if isinstance(value, str) else value for a, value in found.items()}
+        reasons = {a: value if isinstance(value, str) else None for a, value in found.items()}
         return [Rating(a, score[a], reasons[a], share) for a in architectures]
 
-    def _scores(self, architectures: Sequence[Architecture], rows: np.ndarray) -> dict[Architecture, float | None]:
-        """Score of each of the sorted architectures, None without finite logits; each rank does a part of them."""
+    def _scores(self, architectures: Sequence[Architecture], rows: np.ndarray) -> dict[Architecture, float | str]:
+        """Score of each of the sorted architectures, or why it has none; each rank does a part of them."""
         store = self.data.store
         size = max(1, _HELD_LOGITS // max(1, len(rows) * store.n_tracks))
         labels, known = store.labels(rows), store.mask(rows)
         first, last = (len(architectures) * k // self.world.size for k in (self.world.rank, self.world.rank + 1))
-        score: dict[Architecture, float | None] = {}
+        score: dict[Architecture, float | str] = {}
         for start in range(first, last, size):
             part = architectures[start : min(start + size, last)]
             for architecture, logits in zip(part, self.logits(part, rows), strict=True):
-                finite = np.isfinite(logits).all()
-                score[architecture] = objective_value(self.objective, logits, labels, known) if finite else None
+                score[architecture] = self._score(logits, labels, known)
         return {a: value for part in self.world.gather(score) for a, value in part.items()}
+
+    def _score(self, logits: np.ndarray, labels: np.ndarray, known: np.ndarray | None) -> float | str:
+        if not np.isfinite(logits).all():
+            return "its logits are not all numbers"
+        try:
+            return objective_value(self.objective, logits, labels, known)
+        except MetricError as error:  # the other ranks wait for this one to end
+            return str(error)
 
     def logits(self, architectures: Sequence[Architecture], rows: np.ndarray) -> np.ndarray:
         """Forward-strand logits with each architecture's own batch-norm statistics: recalibrated, or of the rows.

@@ -124,6 +124,7 @@ class StandAlone:
                 until=until,
                 checkpoint=self.checkpoint(architecture),
                 paid_epochs=paid_epochs,
+                objective=self.objective,
             ),
         )
 
@@ -133,5 +134,5 @@ class StandAlone:
             return Rating(architecture, None, result.reason, Cost(device_seconds=result.seconds))
         trained: TrainingResult = result.value
         scores = trained.scores[self.split]
-        value = mean_defined(getattr(scores, self.objective), defined(scores.positives, scores.negatives))
+        value = mean_defined(trained.objective[self.split], defined(scores.positives, scores.negatives))
         return Rating(architecture, value, cost=trained.charged)

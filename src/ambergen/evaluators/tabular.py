@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ambergen.cost import Cost
 from ambergen.errors import ConfigError, SpaceError, StoreError
 from ambergen.evaluators.base import Objective, Rating
+from ambergen.metrics.objectives import RANKINGS
 from ambergen.seeds import derive
 from ambergen.spaces.base import Candidate, SearchSpace
 from ambergen.spaces.reading import space_from_dict
@@ -102,7 +103,7 @@ class Table:
         self, architecture: Candidate, seed: int, epochs: int | None = None, objective: Objective = "auroc"
     ) -> float:
         """On the search split, after `epochs` epochs (None: all) of the training number `seed`, from 0."""
-        curves = getattr(self, objective)
+        curves = getattr(self, _in_table(objective))
         return float(curves[self.index(architecture), self._seed(seed), self.check_epochs(epochs) - 1])
 
     def cost(self, architecture: Candidate, seed: int, epochs: int | None = None) -> Cost:
@@ -115,7 +116,7 @@ class Table:
 
         No search sees these scores, so that luck in a rating does not count.
         """
-        name = f"selection_{objective}"
+        name = f"selection_{_in_table(objective)}"
         return getattr(self, name)[:, :, -1].mean(axis=1, dtype=np.float64)
 
     def _seed(self, seed: int) -> int:
@@ -176,6 +177,13 @@ class Table:
                 "ambergen; make it anew."
             )
         return cls(space, **arrays, facts=facts)
+
+
+def _in_table(objective: Objective) -> Objective:
+    """The objective itself; ConfigError where a table has no curves of it."""
+    if objective not in RANKINGS:
+        raise ConfigError(f"table: the objective is {objective!r}; expected {' or '.join(RANKINGS)}, which it holds.")
+    return objective
 
 
 def three_layers() -> Table:

@@ -58,6 +58,9 @@ _BUILT_IN: dict[str, tuple[Function, Scale]] = {
 BUILT_IN = tuple(_BUILT_IN)
 """Names of ambergen's own objectives."""
 
+RANKINGS = ("auroc", "average_precision")
+"""Those that a `Ranking` has."""
+
 
 def scale(name: str) -> Scale:
     """What is known of the values of the objective `name`; little of a user's."""
@@ -129,7 +132,7 @@ def objective_values(
     A user's function sees no unknown labels: it is called with the tracks whose windows are known alike, and only
     those windows; and it sees no tracks of a single class.
     """
-    if ranked is not None and name in ("auroc", "average_precision"):
+    if ranked is not None and name in RANKINGS:
         return np.asarray(getattr(ranked, name))
     positives, negatives = class_counts(labels, known)
     if name in _BUILT_IN:

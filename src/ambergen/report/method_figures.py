@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from ambergen.metrics.objectives import scale
 from ambergen.report.canvas import (
     MUTED,
     STYLE,
@@ -22,7 +23,7 @@ from ambergen.report.canvas import (
 )
 from ambergen.report.drawing import INK
 from ambergen.report.evidence import Record
-from ambergen.report.sentences import METRICS, known
+from ambergen.report.sentences import known
 
 # Okabe and Ito's colours; random search is grey, as sampled networks are in the report.
 METHOD_COLOURS = {
@@ -54,7 +55,7 @@ def winners_figure(summary: Record) -> str:
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"mean {METRICS[metric]} of the winner on the test split")
+        axes.set_xlabel(f"mean {scale(metric).label} of the winner on the test split")
         return to_svg(figure, "Test score of the winners of every method")
 
 
@@ -75,7 +76,7 @@ def anytime_figure(summary: Record) -> str:
             axes.set_xlim(0, summary["budget"]["device_seconds"])
             _time_axis(axes, summary["budget"]["device_seconds"], 6 // len(kinds) + 1)
             axes.legend(loc="lower right")
-        panels[0].set_ylabel(f"mean {METRICS[summary['objective']]}, search split")
+        panels[0].set_ylabel(f"mean {scale(summary['objective']).label}, search split")
         figure.supxlabel("device time spent by a search", fontsize=8.5)
         return to_svg(figure, "Best score so far of every method against device time")
 
@@ -96,7 +97,7 @@ def tabular_figure(summary: Record) -> str:
         axes.set_xlim(1, None)
         axes.set_ylim(0, None)
         axes.set_xlabel("architectures trained")
-        axes.set_ylabel(f"regret, mean {METRICS[summary['objective']]}")
+        axes.set_ylabel(f"regret, mean {scale(summary['objective']).label}")
         legend_above(figure, axes)
         return to_svg(figure, "Regret of every method against the number of trainings")
 

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from ambergen.atomic import write_text
 from ambergen.errors import InputError, StoreError
+from ambergen.metrics.objectives import scale
 from ambergen.report.evidence import Record
 from ambergen.report.method_figures import METHOD_COLOURS, anytime_figure, winners_figure
-from ambergen.report.sentences import METRICS, count_text, duration_text, interval_text, known, score_text
+from ambergen.report.sentences import count_text, duration_text, interval_text, known, score_text
 from ambergen.report.tables import flat
 
 SUMMARY, PAGE = "methods.json", "methods.html"
@@ -61,7 +62,7 @@ def _context(summary: Record) -> dict[str, Any]:
     return {
         "budget": duration_text(summary["budget"]["device_seconds"]),
         "seeds": summary["seeds"],
-        "metric": f"mean {METRICS[metric]}",
+        "metric": f"mean {scale(metric).label}",
         "sentences": summary["sentences"],
         "rows": [_row(m) for m in summary["methods"]],
         "tests": [_test(t) for t in summary["tests"]],

@@ -28,6 +28,7 @@ from ambergen.errors import ConfigError, RunError
 from ambergen.evaluators.base import check_measurable
 from ambergen.evaluators.zero_cost import ZERO_COST, zero_cost_table
 from ambergen.executors.base import Executor
+from ambergen.metrics.objectives import code_mark
 from ambergen.metrics.rank_agreement import LEAST, Agreement, Reliability, agreement, reliability
 from ambergen.models.summary import child_parameters
 from ambergen.progress import SILENT, Progress, Task
@@ -220,9 +221,11 @@ def _checkpoint(setting: Setting) -> Record:
 
 def _truth(setting: Setting) -> Record:
     """All that decides what an architecture reaches alone."""
+    mark = code_mark(setting.config.objective)
     return {
         "split": "selection",
         "objective": setting.config.objective,
+        **({} if mark is None else {"objective_code": mark}),
         "short_training": plain_data(setting.config.short_training),
         "seed": setting.seed,
         "dtype": setting.dtype,

@@ -14,6 +14,7 @@ from ambergen.evaluators.base import Objective
 from ambergen.evaluators.shared_weights import SupernetConfig
 from ambergen.evaluators.stand_alone import StandAloneConfig
 from ambergen.evaluators.zero_cost import ZERO_COST
+from ambergen.metrics.objectives import check_objective, resolved
 from ambergen.runs.rungs import RungConfig
 from ambergen.spaces.hierarchical_space import Merge
 from ambergen.strategies.evolution import EvolutionConfig
@@ -112,8 +113,10 @@ class SearchConfig:
         controller), evolution (ageing evolution), hierarchical (tournament evolution of cells of cells) and random
     budget : of the search, not of its finalists. Epochs and steps are those of the supernet's training, trials are
         rated architectures
-    objective : auroc or average_precision, its mean over the tracks, on the search split; where labels are rare, the
-        average precision tells networks apart with less noise from seed to seed
+    objective : auroc, average_precision, log_likelihood (nats a window), brier (its skill score), mcc or accuracy (both
+        of calls at a probability of 0.5), or a function of one's own (my_metrics.py:name or module:name); its mean over
+        the tracks, on the search split. Where labels are rare, the average precision tells networks apart with less
+        noise from seed to seed
     seed : decides everything
     updates : updates of the controller of enas in a round, each from `controller.architectures` ratings
     finalists : architectures that are trained alone for a short time, of which the best on the selection split wins
@@ -157,12 +160,12 @@ class SearchConfig:
     prescreen: PrescreenConfig = field(default_factory=PrescreenConfig)
 
     def __post_init__(self) -> None:
-        for name, choices in (("method", get_args(Method)), ("objective", get_args(Objective))):
-            value = getattr(self, name)
-            if value not in choices:
-                raise ConfigError(
-                    f"search: {name} is {value!r}; expected {_one_of(choices)}.{_near(str(value), choices)}"
-                )
+        methods = get_args(Method)
+        if self.method not in methods:
+            near = _near(str(self.method), methods)
+            raise ConfigError(f"search: method is {self.method!r}; expected {_one_of(methods)}.{near}")
+        object.__setattr__(self, "objective", resolved(self.objective))
+        check_objective(self.objective)
         for name in ("updates", "finalists", "contenders", "rescored"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"search: {name} is {getattr(self, name)}; expected at least 1.")
@@ -197,6 +200,17 @@ class SearchConfig:
         """Of the whole search, finalists included: that of what its ratings come from."""
         rated = self.shared if self.method in SHARED else self.short_training
         return rated.train.precision
+
+
+def unused(config: SearchConfig) -> list[str]:
+    """Settings that somebody wrote and that the method does not look at, in words."""
+    keys = []
+    if config.method in SHARED:
+        alone = {"rungs": config.rungs.epochs, "prescreen": config.prescreen.score}
+        keys += [f"search.{key} is for methods that train each candidate alone" for key in alone if alone[key]]
+    if config.against and config.method not in WEIGHING:
+        keys.append(f"search.against is for {', '.join(WEIGHING)}")
+    return [f"{key}; the method {config.method} does not look at it" for key in keys]
 
 
 def _one_of(choices: Sequence[str]) -> str:

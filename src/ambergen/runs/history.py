@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ambergen.errors import ConfigError, SpaceError
+from ambergen.metrics.objectives import code_mark
 from ambergen.runs.course import Setting
 from ambergen.runs.events import read_events
+from ambergen.runs.rungs import told_score
 from ambergen.spaces.base import Candidate
 from ambergen.strategies.base import Rated
 
@@ -27,7 +29,8 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
     ConfigError
         If there is no such run, or none is left.
     """
-    path, objective = folder / "events.jsonl", setting.config.objective
+    path, config = folder / "events.jsonl", setting.config
+    objective, mark = config.objective, code_mark(config.objective)
     if not path.is_file():
         raise ConfigError(
             f"search.warm_start: there is no {path}; expected the run directory of an earlier search. Correct the "
@@ -35,7 +38,7 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
         )
     logged = list(read_events(path))
     started = {e["search"]: e for e in logged if e["event"] == "search_started"}
-    alike = {number for number, e in started.items() if e["objective"] == objective}
+    alike = {n for n, e in started.items() if (e["objective"], e.get("objective_code")) == (objective, mark)}
     events = [e for e in logged if e["event"] == "trial" and e["score"] is not None]
     found: dict[Candidate, Rated] = {}
     same = [e for e in events if e["evaluator"] == evaluator and e["search"] in alike]
@@ -45,9 +48,12 @@ def read_history(setting: Setting, folder: Path, evaluator: str) -> list[Rated]:
         except SpaceError:
             continue
         costs = {name: float(event[name]) for name in ("parameters", "multiply_adds")}
-        rung = 0 if evaluator == "shared" else _rung(setting, _epochs(started[event["search"]], event.get("rung", 0)))
+        score = event["score"]
+        if evaluator != "shared" and len(config.rung_epochs) > 1:
+            epochs = _epochs(started[event["search"]], event.get("rung", 0))
+            score = told_score(objective, score, _rung(setting, epochs))
         found.pop(candidate, None)
-        found[candidate] = Rated(candidate, event["score"] + rung, costs)
+        found[candidate] = Rated(candidate, score, costs)
     if not found:
         raise ConfigError(
             f"search.warm_start: {path} has {len(events)} ratings, of which {len(same)} are {_KINDS[evaluator]} with "

@@ -20,10 +20,11 @@ from ambergen.datasets.store import Store
 from ambergen.errors import ConfigError
 from ambergen.evaluators.base import Rating, check_measurable
 from ambergen.executors.base import Executor
+from ambergen.metrics.objectives import BUILT_IN, code_mark, no_skill_value
 from ambergen.models.operations import try_operations
 from ambergen.models.summary import supernet_parameters
 from ambergen.progress import SILENT, Progress, Task
-from ambergen.runs.config import SHARED, SearchConfig
+from ambergen.runs.config import SHARED, SearchConfig, unused
 from ambergen.runs.course import Course, Setting, recorded_trials
 from ambergen.runs.events import EventLog
 from ambergen.runs.finalists import best_first, winner
@@ -99,6 +100,8 @@ def search(
         if isinstance(course.strategy, Filter):  # before a supernet is trained for nothing
             course.strategy.refuse_impossible()
     log.append(event)  # Only now: settings that cannot be begun with are not those that it was begun with.
+    for text in unused(config) if number == 0 else ():
+        progress.say(f"search: {text}")
     with progress.task(f"search {number}: {config.method}", total=config.budget.amount) as task:
         course.run(task)
     return _finish(setting, course, progress)
@@ -115,6 +118,7 @@ def _started(
         "seed": config.seed + number,
         "budget": str(config.budget),
         "objective": config.objective,
+        **_own_objective(store, config),
         "dtype": dtype,
         "device": str(device),
         "store": store.checksum,
@@ -134,6 +138,15 @@ def _supernet_size(space: SearchSpace, store: Store, config: SearchConfig) -> di
     return {"supernet_parameters": size}
 
 
+def _own_objective(store: Store, config: SearchConfig) -> dict[str, Any]:
+    """What has to stay as it is of a user's objective, and its value without skill, on the search split."""
+    if config.objective in BUILT_IN:
+        return {}
+    rows = store.indices("search")
+    worthless = no_skill_value(config.objective, store.labels(rows), store.mask(rows))
+    return {"objective_code": code_mark(config.objective), "objective_without_skill": worthless}
+
+
 def _begun(log: EventLog, event: dict[str, Any]) -> dict[str, Any]:
     """The first event as it was first written, or will be; a search keeps its dtype wherever it is continued.
 
@@ -144,8 +157,15 @@ def _begun(log: EventLog, event: dict[str, Any]) -> dict[str, Any]:
     """
     now = json.loads(json.dumps(event))
     known = next(iter(log.find(event="search_started", search=event["search"])), now)
-    now |= {"dtype": known.get("dtype"), "device": known.get("device")}
+    kept = ("dtype", "device", "objective_without_skill")
+    now |= {name: known.get(name) for name in kept}
     for key, before, after in differences(known, now):
+        if key == "objective_code":
+            raise ConfigError(
+                f"{log.path}: search {event['search']} was begun with another code of its objective, "
+                f"{event['objective']}; scores of the two cannot be compared. Undo the change of that file (comments "
+                "and layout do not count), or search into another folder."
+            )
         raise ConfigError(
             f"{log.path}: search {event['search']} was begun with other settings: {key} was {before!r} and is now "
             f"{after!r}. Continue with the settings that it began with, or search into another folder."

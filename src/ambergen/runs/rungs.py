@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ambergen.errors import ConfigError
+from ambergen.metrics.objectives import within_unit
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class RungConfig:
             raise ConfigError(f"rungs: epochs are {list(self.epochs)}; expected ascending numbers of at least 1.")
         if self.eta < 2:
             raise ConfigError(f"rungs: eta is {self.eta}; expected at least 2.")
+
+
+def told_score(objective: str, score: float, rung: int) -> float:
+    """What a strategy is told where there are rungs: one more for each rung, which no score outweighs."""
+    return within_unit(objective, score) + rung
 
 
 class Rungs:

@@ -23,7 +23,7 @@ from ambergen.progress import Task
 from ambergen.runs.course import Course, Setting
 from ambergen.runs.finalists import best_distinct
 from ambergen.runs.records import Trial
-from ambergen.runs.rungs import Rungs
+from ambergen.runs.rungs import Rungs, told_score
 from ambergen.runs.screening import Screening
 from ambergen.spaces.base import Candidate
 from ambergen.strategies.base import Strategy
@@ -209,7 +209,8 @@ class Trainings(Course):
         if trial.score is not None:
             if stands:
                 self.rungs.report(trial.number, trial.rung, trial.score)
-            told = trial.score + trial.rung if self.rungs.top else trial.score
+            score, objective = trial.score, self.setting.config.objective
+            told = told_score(objective, score, trial.rung) if self.rungs.top else score
             self.strategy.tell([self.rated(trial, told)])
         elif trial.rung == 0:  # who failed on a higher one has been told before
             self.strategy.withdraw([pending.architecture])

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ambergen import seeds
 from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import DeviceStore
 from ambergen.datasets.store import Store
+from ambergen.metrics.objectives import RANKINGS, objective_values
 from ambergen.metrics.ranking import Ranking, ranking
 from ambergen.models.factory import make_network
 from ambergen.provenance import provenance
 from ambergen.training.config import TrainConfig
-from ambergen.training.loop import fit
+from ambergen.training.loop import Labels, fit
 from ambergen.training.model import Model
 from ambergen.training.precision import DTYPES, default_device
 from ambergen.training.predict import Strands, predict_logits
@@ -42,6 +45,7 @@ class TrainingJob:
     until : epochs after which to pause; see `ambergen.training.loop.fit`
     checkpoint : file that a training without `out` is continued from; it stays
     paid_epochs : the first epochs, which jobs before this one were charged with; see `ambergen.training.loop.fit`
+    objective : of the search, by its name, measured wherever scores are; what stops a training is the AUROC
     """
 
     store: Path
@@ -59,6 +63,7 @@ class TrainingJob:
     until: int | None = None
     checkpoint: Path | None = None
     paid_epochs: int = 0
+    objective: str = "auroc"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class TrainingResult:
     scores : by split, a value a track
     cost : of the whole training so far, scoring on `scores` left out
     charged : loading, the epochs that are not paid yet (those of a job that was killed among them), and scoring
+    objective : by split, the objective of the job, (n_tracks,)
     """
 
     scores: dict[str, Ranking]
@@ -75,10 +81,17 @@ class TrainingResult:
     n_epochs: int
     cost: Cost
     charged: Cost
+    objective: dict[str, NDArray[np.float64]]
 
 
 def train_network(job: TrainingJob) -> TrainingResult:
-    """Do `job`; a finished model in its folder is scored and not trained again, an unfinished one is continued."""
+    """Do `job`; a finished model in its folder is scored and not trained again, an unfinished one is continued.
+
+    Raises
+    ------
+    MetricError
+        If the objective has no value for a track that counts.
+    """
     clock = Stopwatch()
     store = Store.open(job.store)
     device = default_device()
@@ -88,10 +101,12 @@ def train_network(job: TrainingJob) -> TrainingResult:
         record, unpaid = read_description(job.out)["provenance"]["training"], Cost()
     else:
         model, record, unpaid = _train(job, store, data, clock)
-    scores = {split: _score(model, data, split, job) for split in job.scored}
+    measured = {split: _score(model, data, split, job) for split in job.scored}
+    scores, objective = {s: found[0] for s, found in measured.items()}, {s: found[1] for s, found in measured.items()}
     passes = 2 if job.strands == "both" else 1
     rest = clock.lap(passes * sum(len(store.indices(split)) for split in job.scored))
-    return TrainingResult(scores, record["best_epoch"], record["n_epochs"], Cost(**record["cost"]), unpaid + rest)
+    cost = Cost(**record["cost"])
+    return TrainingResult(scores, record["best_epoch"], record["n_epochs"], cost, unpaid + rest, objective)
 
 
 def _train(job: TrainingJob, store: Store, data: DeviceStore, clock: Stopwatch) -> tuple[Model, dict[str, Any], Cost]:
@@ -114,6 +129,7 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore, clock: Stopwatch) 
         dtype=DTYPES[job.dtype],
         watch=job.watch,
         learned=job.learned,
+        objective=Labels(data, job.objective),
         until=job.until,
         paid_epochs=job.paid_epochs,
         clock=clock,
@@ -123,7 +139,7 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore, clock: Stopwatch) 
     record = {
         "best_epoch": result.best_epoch,
         "n_epochs": len(result.history),
-        **{f"selection_{metric}": best.get(metric) for metric in ("auroc", "average_precision")},
+        **{f"selection_{name}": best.get(name) for name in dict.fromkeys((*RANKINGS, job.objective))},
         "cost": result.cost.to_dict(),
     }
     facts = {**job.provenance, "training": record}
@@ -137,7 +153,9 @@ def _train(job: TrainingJob, store: Store, data: DeviceStore, clock: Stopwatch) 
     return model, record, result.unpaid
 
 
-def _score(model: Model, data: DeviceStore, split: str, job: TrainingJob) -> Ranking:
+def _score(model: Model, data: DeviceStore, split: str, job: TrainingJob) -> tuple[Ranking, NDArray[np.float64]]:
     rows = data.store.indices(split)
     logits = predict_logits(model.network, data, rows, job.strands, DTYPES[job.dtype])
-    return ranking(logits, data.store.labels(rows), data.store.mask(rows))
+    labels, known = data.store.labels(rows), data.store.mask(rows)
+    ranked = ranking(logits, labels, known)
+    return ranked, objective_values(job.objective, logits, labels, known, ranked)

@@ -18,6 +18,7 @@ from ambergen.cost import Cost, Stopwatch
 from ambergen.datasets.batches import Batch, DeviceStore, epoch
 from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
+from ambergen.metrics.objectives import RANKINGS, objective_values
 from ambergen.metrics.ranking import defined, mean_defined, ranking
 from ambergen.models.layers import Conv, OutputLayer, TrackNetwork
 from ambergen.progress import SILENT, Progress
@@ -36,7 +37,7 @@ class Fit:
     """What a training did; the network itself ends with the weights of the best epoch.
 
     history : a record an epoch: epoch, loss and, where a split is watched, its scores (of labels the mean auroc and
-        average_precision)
+        average_precision, and the objective of a search)
     best_score : on the watched split, forward strand; of labels the mean AUROC
     costs : of every epoch; what came before the first epoch of a call is counted with it
     n_paid : the first epochs, which somebody was charged with before
@@ -240,15 +241,19 @@ class _Run:
 class Labels:
     """The labels of a store: cross-entropy is lowered, and the mean AUROC judges.
 
+    Parameters
+    ----------
+    measured : objective of a search, which is put beside the AUROC and the average precision
+
     A network begins at the log odds of its tracks' prevalence, which is all that is done about rare tracks: the loss is
     not weighted, so that probabilities stay calibrated.
     """
 
-    def __init__(self, data: DeviceStore) -> None:
-        self._data = data
+    def __init__(self, data: DeviceStore, measured: str = "auroc") -> None:
+        self._data, self._measured = data, measured
 
     def settings(self) -> dict[str, Any]:
-        return {}
+        return {} if self._measured in RANKINGS else {"objective": self._measured}
 
     def begin(self, network: nn.Module, store: Store, learned: Sequence[str], rows: np.ndarray) -> None:
         assert isinstance(network, TrackNetwork)
@@ -262,14 +267,12 @@ class Labels:
 
     def scores(self, network: nn.Module, rows: np.ndarray, dtype: torch.dtype) -> dict[str, float]:
         store = self._data.store
-        result = ranking(
-            predict_logits(network, self._data, rows, "forward", dtype), store.labels(rows), store.mask(rows)
-        )
-        enough = defined(result.positives, result.negatives)
-        return {
-            "auroc": mean_defined(result.auroc, enough),
-            "average_precision": mean_defined(result.average_precision, enough),
-        }
+        logits = predict_logits(network, self._data, rows, "forward", dtype)
+        labels, known = store.labels(rows), store.mask(rows)
+        ranked = ranking(logits, labels, known)
+        enough = defined(ranked.positives, ranked.negatives)
+        names = dict.fromkeys((*RANKINGS, self._measured))
+        return {n: mean_defined(objective_values(n, logits, labels, known, ranked), enough) for n in names}
 
     def judged(self, record: Mapping[str, float]) -> float:
         return record["auroc"]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ambergen.datasets.store import Store
 from ambergen.metrics.comparison import Interval, best_of, compare_groups, holm, mean_interval, variance_components
+from ambergen.metrics.objectives import scale
 from ambergen.metrics.ranking import Ranking, defined, mean_defined
 from ambergen.models.summary import child_parameters, multiply_adds
 from ambergen.runs.config import SHARED, SearchConfig
@@ -36,7 +37,9 @@ def summarise(
     """The comparison as JSON can hold it, methods in the order of their mean test score."""
     store, base = setup.store, setup.search
     searches = [
-        _search_record(store, method, k, one, scored[one.id]) for (method, k), one in found.items() if one.id in scored
+        _search_record(store, method, k, one, scored[one.id], base.objective)
+        for (method, k), one in found.items()
+        if one.id in scored
     ]
     methods = [_method_record(m, [s for s in searches if s["method"] == m], base) for m in config.methods]
     methods = sorted((m for m in methods if m["n"]), key=lambda m: -m["test"]["mean"])
@@ -51,7 +54,7 @@ def summarise(
         "store": store.checksum,
         "searches": searches,
         "methods": methods,
-        "curves": {m["method"]: _curve_record(m["method"], found) for m in methods},
+        "curves": {m["method"]: _curve_record(m["method"], found, base.objective) for m in methods},
         # with rungs most of random search's trials are stopped early, and none of them is a sample of the whole
         "best_of_n": None if base.rungs.epochs else _best_of_n(found),
         "tests": _tests(searches, methods, base.objective),
@@ -61,11 +64,17 @@ def summarise(
     return {**summary, "sentences": list(sentences(summary))}
 
 
-def _mean(scores: Ranking, metric: str) -> float:
-    return mean_defined(getattr(scores, metric), defined(scores.positives, scores.negatives, MINIMUM))
+def _figures(scored: Sequence[tuple[Ranking, NDArray[np.float64]]], objective: str) -> dict[str, list[float]]:
+    """The means over tracks of every training, by metric; the objective of the searches is one of them."""
+    figures: dict[str, list[float]] = {name: [] for name in dict.fromkeys((*METRICS, objective))}
+    for ranked, values in scored:
+        enough = defined(ranked.positives, ranked.negatives, MINIMUM)
+        for name, means in figures.items():
+            means.append(mean_defined(values if name == objective else getattr(ranked, name), enough))
+    return figures
 
 
-def _search_record(store: Store, method: str, k: int, one: Found, scored: list[Scored]) -> Record:
+def _search_record(store: Store, method: str, k: int, one: Found, scored: list[Scored], objective: str) -> Record:
     space = space_from_dict(one.space)
     architecture = space.read(one.architecture)
     size = store.n_tracks, store.length, store.alphabet.n_symbols
@@ -79,24 +88,24 @@ def _search_record(store: Store, method: str, k: int, one: Found, scored: list[S
         "finalist_selection": one.selection,
         "parameters": child_parameters(space, architecture, *size),
         "multiply_adds": multiply_adds(space, architecture, *size),
-        "test": {metric: [_mean(s.test, metric) for s in scored] for metric in METRICS},
-        "selection": {metric: [_mean(s.selection, metric) for s in scored] for metric in METRICS},
+        "test": _figures([(s.test, s.objective["test"]) for s in scored], objective),
+        "selection": _figures([(s.selection, s.objective["selection"]) for s in scored], objective),
     }
 
 
 def _method_record(method: str, searches: list[Record], base: SearchConfig) -> Record:
     if not searches:
         return {"method": method, "n": 0}
-    costs = [s["device_seconds"] for s in searches]
+    costs, objective = [s["device_seconds"] for s in searches], base.objective
     n_trials = float(np.mean([s["trials"] for s in searches]))
     first = {"evolution": base.evolution.population, "hierarchical": base.hierarchical.initial}.get(method)
     return {
         "method": method,
         "kind": "shared" if method in SHARED else "stand-alone",
         "n": len(searches),
-        "test": _interval([np.mean(s["test"][base.objective]) for s in searches]),
-        "selection": _interval([np.mean(s["selection"][base.objective]) for s in searches]),
-        "finalist_selection": _interval([s["finalist_selection"] for s in searches]),
+        "test": _interval([np.mean(s["test"][objective]) for s in searches], objective),
+        "selection": _interval([np.mean(s["selection"][objective]) for s in searches], objective),
+        "finalist_selection": _interval([s["finalist_selection"] for s in searches], objective),
         "trials": n_trials,
         "device_seconds": {"mean": float(np.mean(costs)), "low": min(costs), "high": max(costs)},
         "parameters": float(np.mean([s["parameters"] for s in searches])),
@@ -104,19 +113,19 @@ def _method_record(method: str, searches: list[Record], base: SearchConfig) -> R
     }
 
 
-def _interval(values: Sequence[Any]) -> Record:
-    interval = _mean_interval(np.array(values, float))
+def _interval(values: Sequence[Any], objective: str) -> Record:
+    interval = _mean_interval(np.array(values, float), objective)
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "sd": sd}
 
 
-def _mean_interval(values: NDArray[np.float64]) -> Interval:
-    """Of figures from 0 to 1, which their mean cannot leave; Student's interval of two or three does."""
-    interval = mean_interval(values)
-    return Interval(interval.estimate, *np.clip([interval.low, interval.high], 0.0, 1.0).tolist())
+def _mean_interval(values: NDArray[np.float64], objective: str) -> Interval:
+    """Within the range of the objective, which a mean cannot leave; Student's interval of two or three values does."""
+    interval, known = mean_interval(values), scale(objective)
+    return Interval(interval.estimate, *np.clip([interval.low, interval.high], known.low, known.high).tolist())
 
 
-def _curve_record(method: str, found: dict[Key, Found]) -> Record:
+def _curve_record(method: str, found: dict[Key, Found], objective: str) -> Record:
     """Mean over seeds of what a method held for the best, with its interval, on a grid of costs."""
     curves = [one.curve for (name, _), one in found.items() if name == method and len(one.curve)]
     if not curves:
@@ -125,7 +134,7 @@ def _curve_record(method: str, found: dict[Key, Found]) -> Record:
     # Where not every search has a first score, or one has ended, a mean would be of other searches than before.
     grid = np.linspace(first, max(first, last), _POINTS)
     values = np.stack([at_costs(c, grid) for c in curves])
-    intervals = [_mean_interval(column) for column in values.T]
+    intervals = [_mean_interval(column, objective) for column in values.T]
     return {
         "cost": grid.tolist(),
         "mean": [i.estimate for i in intervals],
@@ -186,14 +195,13 @@ def _spread(searches: list[Record], metric: str) -> Record:
     return {"seeds_sd": parts.seed_sd, "architectures_sd": parts.architecture_sd}
 
 
-_NAMES = {"auroc": "mean AUROC", "average_precision": "mean average precision"}
 _FAR = 0.1
 """Share of the budget by which a method may miss it before that is said."""
 
 
 def sentences(summary: Record) -> Iterator[str]:
     """The result in words, most important first."""
-    methods, metric = summary["methods"], _NAMES[summary["objective"]]
+    methods, metric = summary["methods"], f"mean {scale(summary['objective']).label}"
     searches = f"{summary['seeds']} searches" if summary["seeds"] > 1 else "one search"
     ranked = ", ".join(f"{m['method']} {m['test']['mean']:.4f}" for m in methods)
     yield (

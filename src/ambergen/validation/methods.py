@@ -23,10 +23,10 @@ from ambergen.executors.inline import InlineExecutor
 from ambergen.models.operations import try_operations
 from ambergen.progress import SILENT, Progress
 from ambergen.provenance import provenance
-from ambergen.runs.config import LAYERED, SearchConfig
+from ambergen.runs.config import LAYERED, SearchConfig, unused
 from ambergen.runs.events import read_events
 from ambergen.runs.loop import search
-from ambergen.runs.methods import make_strategy
+from ambergen.runs.methods import make_strategy, searched_space
 from ambergen.settings import differences, plain_data
 from ambergen.spaces.base import SearchSpace
 from ambergen.spaces.reading import space_from_dict
@@ -45,7 +45,6 @@ from ambergen.validation.method_records import (
     Record,
     Setup,
     anytime,
-    space_of,
 )
 from ambergen.validation.method_summary import summarise
 from ambergen.validation.scoring import Scored, score_network
@@ -116,6 +115,8 @@ def compare_methods(
     folder = out / FOLDER
     _refuse_without_layers(setup.space, config.methods)
     _refuse_impossible(setup, config)
+    for text in dict.fromkeys(text for one in _settings_of(setup, config) for text in unused(one)):
+        progress.say(f"search: {text}")
     begun = _begin(setup, config, folder, executor, progress)
     jobs = {
         (method, k): SearchJob(
@@ -164,12 +165,14 @@ def _searches(
 
 def _final_jobs(setup: Setup, found: dict[Key, Found], models: Path, dtype: str) -> list[TrainingJob]:
     """The final trainings; a winner of two searches is trained once."""
-    store, jobs = setup.store, {}
+    store, objective, jobs = setup.store, setup.search.objective, {}
     for one in found.values():
         spec = {"space": one.space, "architecture": one.architecture}
         for k in range(setup.train_seeds):
             out, seed, facts = models / one.id / f"seed{k}", setup.search.seed + k, {"store": store.checksum}
-            jobs[out] = TrainingJob(store.path, "child", spec, setup.train, seed, dtype, out=out, provenance=facts)
+            jobs[out] = TrainingJob(
+                store.path, "child", spec, setup.train, seed, dtype, out=out, provenance=facts, objective=objective
+            )
     return list(jobs.values())
 
 
@@ -210,13 +213,17 @@ def _refuse_without_layers(space: SearchSpace, methods: Sequence[str]) -> None:
 
 def _refuse_impossible(setup: Setup, config: MethodsConfig) -> None:
     """Raise for what every search would fail of: an operation that cannot be built, limits that nothing keeps."""
-    for method in config.methods:
-        space = space_of(setup, config, method)
+    for settings in _settings_of(setup, config):
+        space = searched_space(setup.space, settings)
         try_operations(space, setup.store.length)
-        settings = replace(setup.search, method=method, budget=config.budget)  # type: ignore[arg-type]
         strategy = make_strategy(space, setup.store, settings, setup.search.seed)
         if isinstance(strategy, Filter):
             strategy.refuse_impossible()
+
+
+def _settings_of(setup: Setup, config: MethodsConfig) -> list[SearchConfig]:
+    """Of each method, as if it had the whole budget."""
+    return [replace(setup.search, method=m, budget=config.budget) for m in config.methods]  # type: ignore[arg-type]
 
 
 # ---- equal cost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ambergen.datasets.store import Store
 from ambergen.errors import StoreError
 from ambergen.metrics.curves import precision_recall_curve, roc_curve
 from ambergen.metrics.influence import mean_influence
+from ambergen.metrics.objectives import objective_values
 from ambergen.metrics.ranking import Ranking, defined, ranking
 from ambergen.models.summary import n_parameters
 from ambergen.training.jobs import TrainingJob, train_network
@@ -44,6 +45,7 @@ class Scored:
     cost : of the training
     n_parameters : None where the entrant knows it
     note : what the fit chose
+    objective : of networks that a search found, split -> its objective by track
     """
 
     test: Ranking
@@ -52,6 +54,7 @@ class Scored:
     cost: Cost
     n_parameters: int | None = None
     note: str | None = None
+    objective: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,19 @@ def score_network(job: TrainingJob) -> Scored:
     def logits(split: str) -> NDArray[np.float32]:
         return predict_logits(model.network, data, store.indices(split), job.strands, DTYPES[job.dtype])
 
-    return _scored(store, logits("test"), logits("selection"), cost)
+    found = {split: logits(split) for split in ("test", "selection")}
+    scored = _scored(store, found["test"], found["selection"], cost)
+    return replace(scored, objective=_objective(store, job.objective, found, scored))
+
+
+def _objective(
+    store: Store, name: str, logits: dict[str, NDArray[np.float32]], scored: Scored
+) -> dict[str, NDArray[np.float64]]:
+    values = {}
+    for split, ranked in (("test", scored.test), ("selection", scored.selection)):
+        indices = store.indices(split)
+        values[split] = objective_values(name, logits[split], store.labels(indices), store.mask(indices), ranked)
+    return values
 
 
 def _check_same(job: TrainingJob, store: Store) -> None:
