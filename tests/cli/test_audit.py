@@ -15,7 +15,7 @@ def test_search_audit__trains_some_alone_prints_what_follows_and_shows_it_in_the
     assert command("search", trained / "run.yaml", "--audit", 4) == 0
     output = capsys.readouterr()
     assert "winner" in output.out
-    assert "Audit: 4 architectures trained alone, auroc on the selection split" in output.out
+    assert "Audit: 4 architectures trained alone, AUROC on the selection split" in output.out
     for name in ("shared weights", "parameters", "multiply adds", "synflow", "naswot", "jacob cov", "zico"):
         assert name in output.out
     assert "Of two networks, the score with shared weights names the one that is better" in output.out
@@ -23,7 +23,7 @@ def test_search_audit__trains_some_alone_prints_what_follows_and_shows_it_in_the
     before = (out / "audit.json").stat().st_mtime_ns
     assert command("search", trained / "run.yaml", "--audit", 4, "--json") == 0
     record = json.loads(capsys.readouterr().out)
-    assert set(record) == {"finalists", "audit"}
+    assert set(record) == {"finalists", "fronts", "audit"}
     assert record["audit"] == json.loads((out / "audit.json").read_text())
     assert (out / "audit.json").stat().st_mtime_ns == before
     assert command("report", out) == 0

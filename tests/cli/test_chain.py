@@ -36,7 +36,7 @@ def test_run_file_of_the_run__is_the_resolved_one(trained: Path) -> None:
 
 def test_search__prints_finalists(trained: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("search", trained / "run.yaml", f"--set=out={trained / 'out'}", "--json") == 0
-    finalists = json.loads(capsys.readouterr().out)
+    finalists = json.loads(capsys.readouterr().out)["finalists"]
     assert [f["winner"] for f in finalists].count(True) == 1
     assert command("search", trained / "run.yaml") == 0
     assert "winner" in capsys.readouterr().out

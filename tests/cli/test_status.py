@@ -55,7 +55,7 @@ def test_status__counts_a_trial_of_several_rungs_once(
     log = (project / "out" / "events.jsonl").read_text()
     assert log.count('"event":"trial"') > 4
     assert command("status", project / "out") == 0
-    row = capsys.readouterr().out.splitlines()[-1].split("  ")
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("0 ")).split("  ")
     assert [word.strip() for word in row if word.strip()][:5] == ["0", "random", "4 trials", "-", "4"]
 
 

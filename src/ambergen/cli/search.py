@@ -12,6 +12,7 @@ from ambergen.cli.arguments import AsJson, Overrides, RunFile
 
 if TYPE_CHECKING:
     from ambergen.config import Run
+    from ambergen.report.fronts import Front
     from ambergen.runs.audit import AuditConfig
 
 Audit = Annotated[
@@ -51,6 +52,11 @@ def search(
     selection split names the winner. Ctrl-C leaves a search that the same
     command continues.
 
+    search.objective is what is made large: auroc, average_precision,
+    log_likelihood, brier, mcc, accuracy, or a function of scores (logits) and
+    labels in a file of yours, my_metrics.py:name. The front of score against size
+    is told with its hypervolume.
+
     With --audit N the search is put to the test: N architectures of all sizes
     are trained alone, as finalists are, and measured on the selection split.
     Kendall's tau says how well shared weights, and scores of untrained networks,
@@ -61,12 +67,15 @@ def search(
 
       ambergen search study/run.yaml
       ambergen search study/run.yaml --set search.method=nas --set 'search.budget=100 trials'
+      ambergen search study/run.yaml --set search.objective=mcc --json
       ambergen search study/run.yaml --audit 50 --audit-seeds 2
     """
     from ambergen.cli.chain import do
     from ambergen.cli.tables import score, table
     from ambergen.errors import ConfigError
+    from ambergen.metrics.objectives import scale
     from ambergen.report.evidence import read_evidence
+    from ambergen.report.fronts import SIZES, fronts
     from ambergen.runs.audit import AuditConfig
     from ambergen.runs.config import SHARED
 
@@ -78,6 +87,7 @@ def search(
     if how is not None:
         _refuse_beyond_the_space(run_file, overrides, how)
     run = do(run_file, overrides, ("search",))
+    logs = read_evidence(run.out).searches
     records = [
         {
             "search": log.number,
@@ -87,12 +97,14 @@ def search(
             "winner": finalist["id"] == log.finished.get("winner"),
             "architecture": finalist["architecture"],
         }
-        for log in read_evidence(run.out).searches
+        for log in logs
         for finalist in log.finalists
     ]
+    on_front = [(log.number, front) for log in logs for front in fronts(log)]
     audited = None if how is None else _audit(run, how)
     if as_json:
-        print(json.dumps(records if audited is None else {"finalists": records, "audit": audited}, indent=2))
+        told = {"finalists": records, "fronts": [{"search": n, **front.to_dict()} for n, front in on_front]}
+        print(json.dumps(told if audited is None else {**told, "audit": audited}, indent=2))
         return
     rated = "shared weights" if run.search.method in SHARED else "trained alone"
     header = ("search", "finalist", "", f"search split, {rated}", "selection split, trained alone")
@@ -100,9 +112,17 @@ def search(
         (r["search"], r["id"], "winner" if r["winner"] else "", score(r["shared"]), score(r["stand_alone"]))
         for r in records
     ]
-    print(f"{run.out}: {run.search.objective} of the finalists\n\n{table(header, rows, left=(0, 1, 2))}")
+    print(f"{run.out}: {scale(run.search.objective).label} of the finalists\n\n{table(header, rows, left=(0, 1, 2))}")
+    for number, front in on_front:
+        print(f"\nSearch {number}, score against {SIZES[front.size]}: {front_text(front)}")
     if audited is not None:
         print("\n" + audit_text(audited))
+
+
+def front_text(front: Front) -> str:
+    """A front in a line."""
+    n, told = len(front.networks), front.told()
+    return f"{n} network{'' if n == 1 else 's'} on the front" + (f"; {told}" if told else "")
 
 
 def _refuse_beyond_the_space(run_file: Path, overrides: list[str] | None, how: AuditConfig) -> None:
@@ -125,6 +145,7 @@ def _audit(run: Run, how: AuditConfig) -> dict[str, Any]:
 def audit_text(record: dict[str, Any]) -> str:
     """The audit as a table and in words."""
     from ambergen.cli.tables import score, table
+    from ambergen.metrics.objectives import scale
 
     def interval(values: dict[str, Any]) -> str:
         return "" if values["low"] is None else f"{values['low']:.2f} to {values['high']:.2f}"
@@ -143,7 +164,6 @@ def audit_text(record: dict[str, Any]) -> str:
         for found in record["agreements"]
     ]
     times = "" if record["seeds"] == 1 else f", {record['seeds']} times each"
-    heading = (
-        f"Audit: {record['n']} architectures trained alone{times}, {record['objective']} on the {record['split']} split"
-    )
+    measure = f"{scale(record['objective']).label} on the {record['split']} split"
+    heading = f"Audit: {record['n']} architectures trained alone{times}, {measure}"
     return "\n\n".join([heading, table(header, rows), *record["sentences"]])

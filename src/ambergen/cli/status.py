@@ -57,6 +57,8 @@ def _stages(evidence: Evidence) -> dict[str, str]:
 
 
 def _search(log: SearchLog) -> dict[str, Any]:
+    from ambergen.report.fronts import fronts
+
     scored = [t for t in log.trials if t.get("score") is not None]
     best = max(scored, key=lambda t: t["score"], default=None)
     last = log.steps[-1] if log.steps else {}
@@ -67,12 +69,14 @@ def _search(log: SearchLog) -> dict[str, Any]:
     return {
         "search": log.number,
         "method": log.started.get("method"),
+        "objective": log.started.get("objective"),
         "budget": log.started.get("budget"),
         **done,
         "failed": sum(t.get("status") == "failed" for t in log.trials),
         "finalists": len(log.finalists),
         "best": best and {"id": best["id"], "score": best["score"], "split": best.get("split")},
         "winner": log.finished.get("winner"),
+        "fronts": [front.to_dict() for front in fronts(log)],
         "device_seconds": round(used, 1),
         "seconds_left": None if log.finished else _seconds_left(log.started.get("budget"), used, done | pace),
     }
@@ -110,17 +114,38 @@ def _models(folder: Path) -> list[str]:
 def _text(record: dict[str, Any]) -> str:
     parts = [f"{record['run']}", pairs([(stage, state) for stage, state in record["stages"].items()])]
     if record["searches"]:
-        header = ("search", "method", "budget", "epochs", "trials", "failed", "best", "score", "cost", "left")
-        parts.append(table(header, [_row(s) for s in record["searches"]], left=(0, 1, 2)))
+        header = ("search", "method", "budget", "epochs", "trials", "failed", "best", _score_name(record["searches"]))
+        rows = [_row(s) for s in record["searches"]]
+        parts.append(table((*header, "cost", "left"), rows, left=(0, 1, 2)))
     if record["methods"]:
-        header = ("compared", "method", "budget", "epochs", "trials", "failed", "best", "score", "cost", "left")
-        parts.append(table(header, [_row(s) for s in record["methods"]], left=(0, 1, 2)))
+        header = ("compared", "method", "budget", "epochs", "trials", "failed", "best", _score_name(record["methods"]))
+        rows = [_row(s) for s in record["methods"]]
+        parts.append(table((*header, "cost", "left"), rows, left=(0, 1, 2)))
+    areas = [_area(s, front) for s in record["searches"] + record["methods"] for front in s["fronts"]]
+    if areas:
+        names = ("front", "score against", "networks", "hypervolume", "reference: score", "size")
+        parts.append(table(names, areas, left=(0, 1)))
     if record["models"]:
         parts.append("Trained models:\n" + "\n".join(f"  {name}" for name in record["models"]))
     if record["comparison"]:
         rows = [(m["model"], score(m["auroc"])) for m in record["comparison"]]
         parts.append(table(("model", "test AUROC"), rows))
     return "\n\n".join(parts)
+
+
+def _score_name(searches: list[dict[str, Any]]) -> str:
+    """The objective, where all have the same."""
+    from ambergen.metrics.objectives import scale
+
+    names = {s["objective"] for s in searches}
+    return scale(str(names.pop())).label if len(names) == 1 and None not in names else "score"
+
+
+def _area(search: dict[str, Any], front: dict[str, Any]) -> tuple[object, ...]:
+    """A row of the table of fronts; the reference point is fixed."""
+    size, reference = front["size"], front["reference"]
+    cells = score(front["hypervolume"]), score(reference["score"]), f"{reference[size]:.0e}"
+    return search["search"], size.replace("_", "-"), len(front["networks"]), *cells
 
 
 def _row(search: dict[str, Any]) -> tuple[object, ...]:

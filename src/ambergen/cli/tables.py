@@ -27,5 +27,7 @@ def pairs(rows: Sequence[tuple[str, object]]) -> str:
 
 
 def score(value: float | None) -> str:
-    """A score with four decimals; a dash where there is none."""
-    return "-" if value is None or value != value else f"{value:.4f}"
+    """A score with four decimals, or four digits where it is very small or large; a dash where there is none."""
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if abs(value) >= 1e5 or 0 < abs(value) < 0.001 else f"{value:.4f}"

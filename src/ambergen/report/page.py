@@ -69,6 +69,7 @@ from markupsafe import Markup
 
 from ambergen.atomic import write_text
 from ambergen.errors import SpaceError
+from ambergen.metrics.objectives import scale
 from ambergen.report.canvas import COLOURS
 from ambergen.report.drawing import (
     draw_architecture,
@@ -88,6 +89,7 @@ from ambergen.report.figures import (
     tracks_figure,
     training_figure,
 )
+from ambergen.report.fronts import fronts
 from ambergen.report.search_figures import (
     audit_figure,
     front_figure,
@@ -462,20 +464,18 @@ def _searches(searches: tuple[SearchLog, ...]) -> dict[str, Any] | None:
 
 
 def _fronts(searches: tuple[SearchLog, ...]) -> list[dict[str, Any]]:
-    """Size and score of all candidates; where weights are shared and still train, scores of different times mislead."""
-    fronts = []
+    """Size and score of all candidates, where there is a front."""
+    figures = []
     for log in searches:
-        frozen = log.started.get("method") != "enas"
-        rated = last_ratings(log)
-        if not frozen or len(rated) < 2 or len({t.get("parameters") for t in rated}) < 2:
-            continue
         words = f"Search {log.number + 1}: " if len(searches) > 1 else ""
-        words += "Reward of the candidates" + (" on the highest rung" if any(t.get("rung") for t in rated) else "")
+        words += "Reward of the candidates"
+        words += " on the highest rung" if any(t.get("rung") for t in last_ratings(log)) else ""
         words += " against their size, from the search split. A network left of and above another is better in both."
-        fronts += [
-            {"svg": Markup(front_figure(log, size)), "caption": words} for size in ("parameters", "multiply_adds")
-        ]
-    return fronts
+        for front in fronts(log):
+            told = front.told()
+            area = f" The front covers a {told}; more is better." if told else ""
+            figures.append({"svg": Markup(front_figure(log, front.size)), "caption": words + area})
+    return figures
 
 
 def _audit(evidence: Evidence) -> dict[str, Any] | None:
@@ -484,7 +484,7 @@ def _audit(evidence: Evidence) -> dict[str, Any] | None:
         return None
     rows = audit_rows(record)
     score = "shared_weights" if record.get("shared") else str(record["agreements"][0]["score"])
-    objective = METRICS.get(str(record.get("objective")), str(record.get("objective")))
+    objective = scale(str(record.get("objective"))).label
     whole = None
     if evidence.audited is not None and score in evidence.audited:
         whole = evidence.audited.dropna(subset=["stand_alone", score])

@@ -11,11 +11,12 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from ambergen.metrics.objectives import scale
 from ambergen.report.canvas import COLOURS, DASHES, LINES, MOST_STEPS, STYLE, WIDTH, new_figure, to_svg
 from ambergen.report.drawing import INK, operation_colour, operation_label
 from ambergen.report.evidence import SearchLog, last_ratings
+from ambergen.report.fronts import SIZES, front
 from ambergen.report.sentences import count_text, known
-from ambergen.strategies.dominance import pareto_front
 
 
 def rewards_figure(searches: Sequence[SearchLog]) -> str:
@@ -51,7 +52,7 @@ def rewards_figure(searches: Sequence[SearchLog]) -> str:
         for axes in grid.flat[len(shown) :]:
             axes.set_visible(False)
         for axes in grid[:, 0]:
-            axes.set_ylabel("reward")
+            axes.set_ylabel(_reward(shown[0]))
         if len(shown) % columns:  # the axes above the empty place are the lowest of their column
             grid[-2, -1].tick_params(labelbottom=True)
         figure.supxlabel("step of the search", fontsize=8.5)
@@ -66,9 +67,9 @@ def front_figure(log: SearchLog, size: str) -> str:
     ----------
     size : parameters or multiply_adds
     """
-    trials = last_ratings(log)
+    trials, best = last_ratings(log), front(log, size).networks
+    best_sizes, best_scores = [t[size] for t in best], [t["score"] for t in best]
     sizes, scores = np.array([t[size] for t in trials], float), np.array([t["score"] for t in trials], float)
-    front = pareto_front(np.stack([scores, -sizes], axis=1))[::-1]
     chosen = [k for k, t in enumerate(trials) if t["id"] == log.finished.get("winner")]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
@@ -78,7 +79,7 @@ def front_figure(log: SearchLog, size: str) -> str:
             markeredgewidth=0, rasterized=len(sizes) > 400, label="one candidate",
         )  # fmt: skip
         axes.plot(
-            sizes[front], scores[front], "o-", color=COLOURS["expert"], markersize=4, drawstyle="steps-post",
+            best_sizes, best_scores, "o-", color=COLOURS["expert"], markersize=4, drawstyle="steps-post",
             label="front: none is both smaller and better",
         )  # fmt: skip
         if chosen:
@@ -87,13 +88,16 @@ def front_figure(log: SearchLog, size: str) -> str:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: count_text(value)))
         axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
-        axes.set_xlabel(_SIZES[size])
-        axes.set_ylabel("reward")
+        axes.set_xlabel(SIZES[size])
+        axes.set_ylabel(_reward(log))
         axes.legend(loc="lower right")
-        return to_svg(figure, f"Reward of every candidate against its {_SIZES[size]}")
+        return to_svg(figure, f"Reward of every candidate against its {SIZES[size]}")
 
 
-_SIZES = {"parameters": "parameters", "multiply_adds": "multiply-adds a window"}
+def _reward(log: SearchLog) -> str:
+    """What the rewards of a search are, for an axis."""
+    objective = log.started.get("objective")
+    return "reward" if objective is None else f"reward: {scale(str(objective)).label}"
 
 
 def policy_figure(searches: Sequence[SearchLog]) -> str:

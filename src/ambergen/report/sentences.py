@@ -25,13 +25,21 @@ METRICS = {"auroc": "AUROC", "average_precision": "average precision"}
 
 
 def score_text(value: float | None) -> str:
-    """0.842; a dash where there is none."""
-    return "–" if not known(value) else f"{value:.3f}"
+    """0.842; three digits of what is smaller or larger than scores of ranking are; a dash where there is none."""
+    if not known(value):
+        return "–"
+    size = abs(value)
+    if size >= 1000 or 0 < size < 0.001:
+        return f"{value:.3g}".replace("-", "−")
+    decimals = 3 if size >= 0.1 or size == 0 else 4 if size >= 0.01 else 5
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def interval_text(low: float | None, high: float | None) -> str:
-    """0.821–0.860; empty where there is none."""
-    return "" if not known(low) or not known(high) else f"{low:.3f}–{high:.3f}"
+    """0.821–0.860, or −0.231 to −0.187; empty where there is none."""
+    if not known(low) or not known(high):
+        return ""
+    return f"{score_text(low)}{' to ' if low < 0 else '–'}{score_text(high)}"
 
 
 def count_text(value: float | None) -> str:
