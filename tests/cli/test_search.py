@@ -11,6 +11,7 @@ import pytest
 
 from ambergen.config import load_run
 from ambergen.errors import ConfigError
+from ambergen.metrics import objectives
 from ambergen.spaces import operations
 from tests.cli.conftest import Command
 
@@ -102,6 +103,75 @@ def test_check__says_what_is_wrong_with_an_operation(
     output = capsys.readouterr()
     assert words in output.out + output.err
     assert "Traceback" not in output.err
+
+
+@pytest.fixture
+def objective(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a user who follows the docs with an objective of their own, searched at random."""
+    monkeypatch.setattr(objectives, "_LOADED", {})
+    blocks = re.findall(r"```(python|yaml)\n(.*?)```", METHODS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    code = next(text for kind, text in blocks if kind == "python" and "def f1(" in text)
+    said = next(text for kind, text in blocks if kind == "yaml" and "objective:" in text)
+    (project / "my_metrics.py").write_text(code, encoding="utf-8")
+    run = (project / "run.yaml").read_text(encoding="utf-8")
+    run = run.replace("search:\n", said, 1).replace("method: enas", "method: random")
+    run = run.replace("6 steps", "3 trials\n  against: parameters")
+    (project / "run.yaml").write_text(run, encoding="utf-8")
+    return project
+
+
+def test_search__takes_the_objective_of_the_docs(
+    objective: Path, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_file, out = objective / "run.yaml", objective / "out"
+    monkeypatch.chdir(objective.parent)  # the path starts from the folder of the run file
+    assert command("check", run_file) == 0
+    told = capsys.readouterr().out
+    assert f"ok      search: the objective {objective / 'my_metrics.py'}:f1 gives a number a track" in told
+    unused = "search.against is for hierarchical, evolution, oneshot; the method random does not look at it"
+    assert f"note    search: {unused}" in told
+    assert command("search", run_file) == 0
+    output = capsys.readouterr()
+    assert output.err.count(f"search: {unused}") == 1
+    assert "out: f1 of the finalists" in output.out
+    assert "on the front; hypervolume" in output.out
+    assert "as far as the fixed reference point of f1 0.000 and 100 M parameters" in output.out
+    assert command("search", run_file, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"finalists", "fronts"}
+    assert [f["size"] for f in told["fronts"]] == ["parameters", "multiply_adds"]
+    assert all(0 <= network["score"] <= 1 for f in told["fronts"] for network in f["networks"])
+    assert command("report", out) == 0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "reward: f1" in page
+    assert "The front covers a hypervolume " in page
+    assert command("status", out) == 0
+    status = capsys.readouterr().out
+    assert re.search(r"front +score against +networks +hypervolume +reference: score +size\n", status)
+    assert re.search(r"\n0 +multiply-adds +\d +\d\.\d{4} +0\.0000 +1e\+10\n", status)
+    assert re.search(r"best +f1 +cost", status)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("my_metrics.py:f2", "my_metrics.py has no 'f2'; expected a function of scores and labels. It has f1."),
+        ("her_metrics.py:f1", "there is no file"),
+        ("auprc", "'auprc'; expected auroc, average_precision, log_likelihood, brier, mcc, accuracy, or a function"),
+    ],
+)
+def test_check__says_where_an_objective_is_wrong(
+    objective: Path, command: Command, capsys: pytest.CaptureFixture[str], name: str, words: str
+) -> None:
+    run_file = objective / "run.yaml"
+    lines = run_file.read_text(encoding="utf-8").replace("my_metrics.py:f1", name)
+    run_file.write_text(lines, encoding="utf-8")
+    number = next(k for k, line in enumerate(lines.splitlines(), 1) if "objective:" in line)
+    assert command("check", run_file) == 2
+    error = capsys.readouterr().err
+    assert f"run.yaml, line {number}, search.objective: search: objective" in error
+    assert words in " ".join(error.split())
+    assert "Traceback" not in error
 
 
 def test_search__with_an_audit_of_more_than_the_space_has_is_refused_before_the_work(

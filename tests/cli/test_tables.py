@@ -14,3 +14,4 @@ def test_pairs__stand_in_columns() -> None:
 
 def test_score__has_a_dash_where_there_is_none() -> None:
     assert [score(0.5), score(None), score(float("nan"))] == ["0.5000", "-", "-"]
+    assert [score(-0.25), score(0.0), score(2.5e-5), score(1234567.0)] == ["-0.2500", "0.0000", "2.5e-05", "1.235e+06"]

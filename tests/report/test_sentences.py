@@ -66,6 +66,14 @@ def test_missing_numbers__are_dashes_or_nothing() -> None:
     assert interval_text(None, 0.9) == ""
 
 
+def test_score_text__shows_as_many_digits_as_scores_differ_in() -> None:
+    assert [score_text(v) for v in (0.842, 1.0, 0.0)] == ["0.842", "1.000", "0.000"]
+    assert [score_text(v) for v in (-0.2314, 0.0512, -0.00123)] == ["−0.231", "0.0512", "−0.00123"]
+    assert [score_text(v) for v in (3.21e-6, 12.345, -123456.0)] == ["3.21e−06", "12.345", "−1.23e+05"]
+    assert interval_text(0.821, 0.86) == "0.821–0.860"
+    assert interval_text(-0.231, -0.187) == "−0.231 to −0.187"
+
+
 def hints(**columns: object) -> list[str]:
     row = {"positives": 500, "negatives": 5000, "used": True, "searched": 0.8, "rival": 0.8} | columns
     return [hint.heading for hint in track_hints(pd.DataFrame([row], index=["CTCF"]), minimum=10)]

@@ -77,8 +77,8 @@ def train(
 ) -> None:
     """Train the best finalists from scratch with several seeds; what comes before is done first where it is missing.
 
-    The finalist with the best mean AUROC on the selection split is the winner for good
-    (search.contenders of them are trained).
+    The finalist with the best mean of search.objective on the selection split is the
+    winner for good (search.contenders of them are trained).
 
     Each model goes to models/<architecture>/seed<k> in the run's folder. Training
     stops early by the selection split, and an interrupted one continues exactly.

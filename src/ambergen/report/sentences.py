@@ -10,6 +10,7 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
+from ambergen.metrics.objectives import scale
 from ambergen.report.evidence import Evidence, Record, SearchLog
 
 # Below this AUROC a track is called near random, above the other one it is too good to be taken on trust.
@@ -192,7 +193,11 @@ def search_sentences(log: SearchLog) -> list[str]:
     failed = [t for t in log.trials if t.get("status") == "failed"]
     if not len(scores):
         return ["No candidate has been scored yet."]
-    sentences = [f"{len(scores):,} candidate networks were scored; the best reward is {scores.max():.3f}."]
+    objective = log.started.get("objective")
+    what = "" if objective in (None, "auroc") else f", the mean {scale(str(objective)).label},"
+    sentences = [
+        f"{len(scores):,} candidate networks were scored; the best reward{what} is {score_text(scores.max())}."
+    ]
     fifth = len(scores) // 5
     if fifth >= 5:
         first, last = scores[:fifth], scores[-fifth:]
@@ -204,7 +209,7 @@ def search_sentences(log: SearchLog) -> list[str]:
             verdict = "candidates became worse, which a search should not do: look at the curves below"
         else:
             verdict = "candidates did not become better beyond chance, so the search had not learnt by then"
-        went = f"from {first.mean():.3f} in the first fifth to {last.mean():.3f} in the last"
+        went = f"from {score_text(first.mean())} in the first fifth to {score_text(last.mean())} in the last"
         sentences.append(f"The mean reward went {went}: {verdict}.")
     if failed:
         reasons = sorted({str(t.get("reason") or "no reason given") for t in failed})

@@ -440,14 +440,19 @@ def _ceiling(record: Record) -> list[str]:
 
 
 def _best(shared: Record) -> str:
-    k, precision, regret = shared["k"], shared["precision"]["estimate"], shared["regret"]["estimate"]
+    k, precision, regret = shared["k"], shared["precision"]["estimate"], _below(shared["regret"]["estimate"])
     if k == 1:
         is_it = "is the best alone too" if precision == 1 else "is not the best alone"
-        return f"The network that it puts first {is_it}; it is {regret:.3f} below the best of all."
+        return f"The network that it puts first {is_it}; it is {regret} below the best of all."
     return (
         f"Of the {k} networks that it puts first, {_count(precision * k)} are among the {k} best alone (by chance "
-        f"{_count(k * k / shared['n'])}), and the best of them is {regret:.3f} below the best of all."
+        f"{_count(k * k / shared['n'])}), and the best of them is {regret} below the best of all."
     )
+
+
+def _below(regret: float) -> str:
+    """Three decimals, or two digits of what would be nothing with them, as the differences of some objectives are."""
+    return f"{regret:.2g}" if 1e-12 < regret < 0.001 else f"{regret:.3f}"
 
 
 def _at_equal_size(shared: Record, size: Record | None) -> list[str]:

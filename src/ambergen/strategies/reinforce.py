@@ -125,7 +125,8 @@ class ControllerConfig:
     baseline : what is subtracted from a reward. "batch": the mean of the rewards told together, which share their
         weights; "moving": the moving average of those means
     baseline_decay : of the moving average; 0 is the mean of the step before
-    scale : "std" divides by the standard deviation of the rewards told together
+    scale : "std" divides by the standard deviation of the rewards told together. With "none" the pace of learning is
+        that of the differences between scores, which are not the same for all objectives
     advantage_clip : bound of the advantage after scaling, or None
     entropy : weight of the entropy bonus, nats of the whole architecture
     skip_weight, skip_target : weight and density of the skip penalty
