@@ -47,12 +47,12 @@ from ambergen.evaluators.tabular import Table, TabularEvaluator, three_layers
 from ambergen.metrics.comparison import GroupComparison, Interval, best_of, compare_groups, mean_interval
 from ambergen.metrics.rank_agreement import kendall_tau
 from ambergen.models.layers import one_hot
-from ambergen.models.network import Outputs
+from ambergen.models.network import OPERATION, Outputs
 from ambergen.models.supernetwork import Supernet
 from ambergen.progress import SILENT
 from ambergen.runs.config import OneShotConfig
 from ambergen.runs.events import EventLog
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.architecture import Architecture, source_name
 from ambergen.spaces.space import Space
 from ambergen.strategies.reinforce import skip_divergence
 from ambergen.training.step import masked_bce
@@ -196,23 +196,22 @@ def gated_logits(supernet: Supernet, x: Tensor, gates: Gates, whole: bool, even:
     whole : whether the gates of operations that were not drawn have a gradient too; their outputs are computed for it
     even : whether these outputs are scaled to the spread of the drawn one
     """
-    space, outputs = supernet.space, Outputs()
-    stem = supernet.stem_output(x)
+    space, outputs = supernet.space, Outputs(supernet.stem_output(x))
     for layer, drawn in enumerate(gates.architecture.operations):
         stage = space.stage(layer)
-        before = supernet.at_stage(outputs, layer - 1, stage) if layer else stem
+        before = supernet.at_stage(outputs, layer - 1, stage)
         operations = cast(nn.ModuleDict, supernet.layers[layer])
         gate_of = dict(zip(space.choices[layer], gates.operations[layer], strict=True))
-        result = operations[drawn](before)
+        result = supernet.summand(layer, OPERATION, operations[drawn](before))
         out = gate_of[drawn] * result
         for name in space.choices[layer] if whole else ():
             if name != drawn:
                 with torch.no_grad():  # behind a closed gate: of no account but for the gate itself
-                    closed = operations[name](before)
+                    closed = supernet.summand(layer, OPERATION, operations[name](before))
                     closed = at_spread_of(result, closed) if even else closed
                 out = out + gate_of[name] * closed
         for source, gate in zip(space.skip_sources[layer], gates.skips[layer], strict=True):
-            out = out + gate * supernet.at_stage(outputs, source, stage)
+            out = out + gate * supernet.summand(layer, source_name(source), supernet.at_stage(outputs, source, stage))
         outputs.push(stage, supernet.dropouts[layer](supernet.norm(layer, drawn)(out)))
     return supernet.head(supernet.at_stage(outputs, space.layers - 1, space.n_stages - 1))
 

@@ -80,6 +80,8 @@ class PlainChild(nn.Module):
 
     def __init__(self, child: Child) -> None:
         super().__init__()
+        if (child.space.sources, child.space.combine) != ("amber", "add"):
+            raise TypeError("no plain network for skip connections from the stem, or that are concatenated")
         self.space, self.architecture = child.space, child.architecture
         self.stem = plain(child.stem)
         self.layers = nn.ModuleList(

@@ -162,6 +162,18 @@ def test_load__a_nested_key_leaves_its_neighbours(tmp_path: Path) -> None:
     assert search.supernet == replace(SupernetConfig(), train=replace(SupernetConfig().train, batch=64))
 
 
+def test_load__reads_where_skips_come_from_and_writes_it_where_it_is_not_the_published_way(tmp_path: Path) -> None:
+    run = load_run(write(tmp_path, GENOME + "space: {preset: compact, sources: enas, combine: concat1x1}\n"))
+    assert (run.space.sources, run.space.combine, run.space.layers) == ("enas", "concat1x1", 6)
+    again = tmp_path / "again"
+    again.mkdir()
+    assert load_run(write(again, run.to_yaml())).space == run.space
+    published = load_run(write(tmp_path, GENOME + "space: {sources: amber, combine: add}\n"))
+    assert published.to_yaml() == load_run(write(tmp_path, GENOME)).to_yaml()
+    assert "combine" not in published.to_yaml()
+    assert "'amber' or 'enas'" in refused(tmp_path, GENOME + "space: {sources: stem}\n")
+
+
 def test_load__reads_a_hierarchical_space(tmp_path: Path) -> None:
     text = GENOME + "space: {preset: hierarchical, width: 16, stages: 2}\nsearch: {method: hierarchical}\n"
     run = load_run(write(tmp_path, text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +52,11 @@ def skip_space() -> Space:
     return Space(
         operations=operations, layers=3, width=4, reduce=(), head="gap", hidden=8, dropout=0.0, head_dropout=0.0
     )
+
+
+def enas_space() -> Space:
+    """With skip connections from the stem and from the first layer, concatenated."""
+    return replace(skip_space(), sources="enas", combine="concat1x1", skip_density=0.5)
 
 
 def network(space: Space) -> Supernet:
@@ -153,7 +159,7 @@ def test_hard_gate__is_open_with_the_probability_of_its_logit() -> None:
 # ---- the gated path
 
 
-@pytest.mark.parametrize("space", [plain_space(), skip_space()], ids=["plain", "skips"])
+@pytest.mark.parametrize("space", [plain_space(), skip_space(), enas_space()], ids=["plain", "skips", "from the stem"])
 @pytest.mark.parametrize(("whole", "even"), [(False, False), (True, False), (True, True)])
 def test_gated_logits__are_those_of_the_path(space: Space, whole: bool, even: bool) -> None:
     supernet, (x, _), architecture = network(space).eval(), windows(), some_architecture(space)
@@ -161,7 +167,7 @@ def test_gated_logits__are_those_of_the_path(space: Space, whole: bool, even: bo
     torch.testing.assert_close(gated, supernet(x, architecture), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("space", [plain_space(), skip_space()], ids=["plain", "skips"])
+@pytest.mark.parametrize("space", [plain_space(), skip_space(), enas_space()], ids=["plain", "skips", "from the stem"])
 def test_gated_logits__of_all_operations_have_the_gradient_of_finite_differences(space: Space) -> None:
     supernet, (x, labels), architecture = network(space).train(), windows(), some_architecture(space)
     gates = drawn_gates(space, architecture)

@@ -35,6 +35,23 @@ def test_describe__prints_what_json_has(capsys: pytest.CaptureFixture[str]) -> N
     assert "may add outputs of layers" in text
 
 
+def test_describe__says_where_skips_come_from_and_what_becomes_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = compact(layers=3, reduce=(), sources="enas", combine="concat1x1")
+    architecture = space.from_genes((0, 0, 1, 0, 1, 1))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"architecture": architecture.to_dict(), "space": space.to_dict()}))
+    describe(str(path), tracks=1, length=50, as_json=False)
+    text = capsys.readouterr().out
+    assert "3 possible (stage, from the stem on), concatenated, then ReLU and a 1x1 convolution" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["0", "conv8", "32", "50", "-"] in rows
+    assert ["1", "conv8", "32", "50", "stem"] in rows
+    assert ["2", "conv8", "32", "50", "stem", "0"] in rows
+    assert "concatenates outputs of layers" in text
+
+
 def test_describe__an_architecture_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     architecture = compact().sample(np.random.default_rng(1))
     path = tmp_path / "a.json"

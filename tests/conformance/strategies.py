@@ -27,6 +27,7 @@ from ambergen.strategies.base import Rated, Strategy
 SMALL = Space(layers=3, operations=("conv8", "max_pool4", "identity"), reduce=())
 HIERARCHICAL = HierarchicalSpace(motifs=(3,), nodes=(3, 3), mutations=30)
 SPACES = {"all": SMALL, "stage": compact(), "none": Space(layers=3, reduce=(0,), skips="none")}
+SPACES |= {"from the stem": Space(layers=4, reduce=(1,), sources="enas", combine="concat1x1")}
 
 
 def score(architecture: Any) -> float:

@@ -21,7 +21,15 @@ UNEQUAL = Space(
                       ("conv8", "max_pool4", "identity")),
     reduce=(1,),
 )  # fmt: skip
-SPACES = [Space(), compact(), Space(skips="none"), Space(layers=1, reduce=(), operations=("conv8", "conv4")), UNEQUAL]
+SPACES = [
+    Space(),
+    compact(),
+    Space(sources="enas"),
+    compact(sources="enas"),
+    Space(skips="none"),
+    Space(layers=1, reduce=(), operations=("conv8", "conv4")),
+    UNEQUAL,
+]
 
 
 def skip_uses(space: Space, paths: list[Architecture]) -> list[int]:

@@ -35,7 +35,7 @@ from ambergen.models.layers import BatchNorm, Conv, Linear, TrackNetwork, batch_
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.presets import hierarchical
 from ambergen.spaces.space import Space
-from tests.models.small import LENGTH, N_TRACKS, SMALL, architectures, randomise, uniform
+from tests.models.small import KINDS_OF_SKIPS, LENGTH, N_TRACKS, SMALL, SPACES, architectures, randomise, uniform
 from tests.simulated import SPACE
 
 TINY = Space(layers=3, operations=("conv4", "max_pool4", "avg_pool4", "identity"), width=2, reduce=(0,), hidden=3)
@@ -82,12 +82,15 @@ class Deaf(Plain):
 # ---- sizes
 
 
-@settings(max_examples=15)
-@given(architectures())
-def test_sizes__are_those_that_are_computed_without_building(architecture: Architecture) -> None:
-    network, some = build(architecture, N_TRACKS, LENGTH, SMALL), windows(4)
-    assert zero_cost("multiply_adds", network, some) == summary.multiply_adds(SMALL, architecture, N_TRACKS, LENGTH)
-    assert zero_cost("parameters", network, some) == summary.child_parameters(SMALL, architecture, N_TRACKS, LENGTH)
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_sizes__are_those_that_are_computed_without_building(name: str, data: st.DataObject) -> None:
+    space = SPACES[name]
+    architecture = data.draw(architectures(space))
+    network, some = build(architecture, N_TRACKS, LENGTH, space), windows(4)
+    assert zero_cost("multiply_adds", network, some) == summary.multiply_adds(space, architecture, N_TRACKS, LENGTH)
+    assert zero_cost("parameters", network, some) == summary.child_parameters(space, architecture, N_TRACKS, LENGTH)
 
 
 def test_sizes__of_hierarchical_networks() -> None:

@@ -37,7 +37,17 @@ SPACES = {
         ),
     ),
     "one stage": Space(layers=3, width=4, reduce=(), hidden=6),
+    "from the stem": Space(layers=5, width=4, reduce=(1, 3), hidden=6, sources="enas"),
+    "concatenated": Space(layers=5, width=4, reduce=(1, 3), hidden=6, combine="concat1x1"),
+    "from the stem, concatenated": Space(
+        layers=5, width=4, reduce=(1, 3), hidden=6, sources="enas", combine="concat1x1"
+    ),
+    "from the start of a stage, concatenated": Space(
+        layers=6, width=4, reduce=(2,), hidden=6, skips="stage", sources="enas", combine="concat1x1"
+    ),
 }
+KINDS_OF_SKIPS = ("all skips", "from the stem", "concatenated", "from the start of a stage, concatenated")
+"""Those of SPACES that differ in which outputs skip connections bring, and in what becomes of them."""
 
 Network = TypeVar("Network", bound=nn.Module)
 

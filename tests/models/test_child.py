@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from ambergen.errors import SpaceError
@@ -15,14 +16,15 @@ from ambergen.models.child import Child, projected_layers
 from ambergen.models.layers import Dropout, MaxPoolReduce
 from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
-from tests.models.small import LENGTH, N_TRACKS, SMALL, architectures, windows
+from tests.models.small import KINDS_OF_SKIPS, LENGTH, N_TRACKS, SMALL, SPACES, architectures, windows
 
 
-@settings(max_examples=10)
-@given(architecture=architectures())
-def test_child__runs_every_module_once(architecture: Architecture) -> None:
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
+@settings(max_examples=8)
+@given(data=st.data())
+def test_child__runs_every_module_once(name: str, data: st.DataObject) -> None:
     """So that an attribution method can tell the uses of a module apart."""
-    child = Child(SMALL, architecture, N_TRACKS, LENGTH).eval()
+    child = Child(SPACES[name], data.draw(architectures(SPACES[name])), N_TRACKS, LENGTH).eval()
     leaves = [m for m in child.modules() if not list(m.children())]
     runs: Counter[int] = Counter()
     for leaf in leaves:
@@ -56,17 +58,33 @@ def test_child__gives_logits_of_its_own_length() -> None:
     assert child.output_layer is child.head.output
 
 
-@settings(max_examples=20)
-@given(architecture=architectures())
-def test_child__has_the_projections_that_are_used(architecture: Architecture) -> None:
-    child = Child(SMALL, architecture, N_TRACKS, LENGTH)
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_child__has_the_projections_that_are_used(name: str, data: st.DataObject) -> None:
+    space = SPACES[name]
+    architecture = data.draw(architectures(space))
+    child = Child(space, architecture, N_TRACKS, LENGTH)
     used = [
-        {j for j in range(r) if any(j in sources for sources in architecture.skips[r + 1 :])} | {r}
-        for r in SMALL.reduce
+        {j for j in range(-1, r) if any(j in sources for sources in architecture.skips[r + 1 :])} | {r}
+        for r in space.reduce
     ]
-    assert projected_layers(SMALL, architecture) == used
-    assert [{int(j) for j in each} for each in child.reductions] == used
+    assert projected_layers(space, architecture) == used
+    assert [{-1 if j == "stem" else int(j) for j in each} for each in child.reductions] == used
     assert sum(isinstance(m, MaxPoolReduce) for m in child.modules()) == sum(map(len, used))
+
+
+def test_child__has_a_slice_of_the_1x1_convolution_for_each_output_that_it_concatenates() -> None:
+    space = SPACES["from the stem, concatenated"]
+    child = Child(space, Architecture(("conv8",) * 5, ((), (), (-1, 0), (), (2,))), N_TRACKS, LENGTH)
+    assert child.slices is not None
+    assert {layer: list(own) for layer, own in child.slices.items()} == {
+        "1": ["operation"],
+        "2": ["operation", "stem", "0"],
+        "3": ["operation"],
+        "4": ["operation", "2"],
+    }
+    assert Child(SMALL, Architecture(("conv8",) * 5, ((),) * 5), N_TRACKS, LENGTH).slices is None
 
 
 def test_child__drops_after_every_layer_and_before_the_dense_layer() -> None:

@@ -18,7 +18,17 @@ from ambergen.spaces.architecture import Architecture
 from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
 from ambergen.training.step import make_optimizer, train_step
-from tests.models.small import LENGTH, N_TRACKS, SMALL, SPACES, architectures, randomise, uniform, windows
+from tests.models.small import (
+    KINDS_OF_SKIPS,
+    LENGTH,
+    N_TRACKS,
+    SMALL,
+    SPACES,
+    architectures,
+    randomise,
+    uniform,
+    windows,
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +47,35 @@ class Step:
         self.known = None
 
 
-@given(architecture=architectures())
-def test_child__parameters_are_those_of_its_path(supernet: Supernet, architecture: Architecture) -> None:
+def randomised(name: str, norms: Norms = "shared") -> Supernet:
+    torch.manual_seed(0)
+    return randomise(Supernet(SPACES[name], N_TRACKS, LENGTH, norms=norms)).eval()
+
+
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
+def test_child__parameters_are_those_of_its_path(name: str) -> None:
+    supernet = randomised(name)
+
+    @settings(max_examples=20)
+    @given(architecture=architectures(SPACES[name]))
+    def check(architecture: Architecture) -> None:
+        check_parameters(supernet, architecture)
+
+    check()
+
+
+def check_parameters(supernet: Supernet, architecture: Architecture) -> None:
     child = supernet.child(architecture)
     mine = supernet.state_dict()
     for name, value in child.state_dict().items():
         assert torch.equal(value, mine[name])
         assert value.data_ptr() != mine[name].data_ptr()
     chosen = {f"layers.{i}.{name}" for i, name in enumerate(architecture.operations)}
-    layers = {n for n in child.state_dict() if n.startswith("layers.")}
+    if supernet.space.combine == "concat1x1":
+        words = {-1: "stem"}
+        chosen |= {f"slices.{i}.operation" for i, allowed in enumerate(supernet.space.skip_sources) if allowed}
+        chosen |= {f"slices.{i}.{words.get(j, j)}" for i, sources in enumerate(architecture.skips) for j in sources}
+    layers = {n for n in child.state_dict() if n.startswith(("layers.", "slices."))}
     assert layers == {n for n in mine if ".".join(n.split(".")[:3]) in chosen}
     always = ("stem.", "norms.", "head.")
     assert {n for n in child.state_dict() if n.startswith(always)} == {n for n in mine if n.startswith(always)}
@@ -63,13 +93,36 @@ def test_projections__every_earlier_output_has_its_own_when_skips_cross_stages()
     assert [sorted(map(int, r)) for r in supernet.reductions] == [[0, 1], [0, 1, 2, 3]]
     supernet = Supernet(SPACES["skips in a stage"], N_TRACKS, LENGTH)
     assert [sorted(map(int, r)) for r in supernet.reductions] == [[1], [3]]
+    supernet = Supernet(SPACES["from the stem"], N_TRACKS, LENGTH)
+    assert [list(r) for r in supernet.reductions] == [["stem", "0", "1"], ["stem", "0", "1", "2", "3"]]
+    supernet = Supernet(SPACES["from the start of a stage, concatenated"], N_TRACKS, LENGTH)
+    assert [list(r) for r in supernet.reductions] == [["2"]]
     with torch.device("meta"):
         published = Supernet(Space(), 919, 1000)
     assert sum(len(r) for r in published.reductions) == 18
 
 
-@given(architecture=architectures())
-def test_forward__computes_the_sampled_path_only(supernet: Supernet, architecture: Architecture) -> None:
+def test_slices__of_concatenated_outputs_are_one_for_each_source_of_each_layer() -> None:
+    slices = Supernet(SPACES["from the stem, concatenated"], N_TRACKS, LENGTH).slices
+    assert slices is not None
+    assert {layer: list(own) for layer, own in slices.items()} == {
+        str(layer): ["operation", "stem", *map(str, range(layer - 1))] for layer in range(1, 5)
+    }
+
+
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
+def test_forward__computes_the_sampled_path_only(name: str) -> None:
+    supernet = randomised(name)
+
+    @settings(max_examples=20)
+    @given(architecture=architectures(SPACES[name]))
+    def check(architecture: Architecture) -> None:
+        check_path(supernet, architecture)
+
+    check()
+
+
+def check_path(supernet: Supernet, architecture: Architecture) -> None:
     ran: list[str] = []
     hooks = [
         module.register_forward_hook(lambda _, __, ___, name=name: ran.append(name))
@@ -96,6 +149,7 @@ def snapshot(supernet: Supernet, optimizer: torch.optim.Optimizer) -> dict[str, 
     return values
 
 
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
 @pytest.mark.parametrize(
     "config",
     [
@@ -104,9 +158,10 @@ def snapshot(supernet: Supernet, optimizer: torch.optim.Optimizer) -> dict[str, 
     ],
     ids=["adamw", "adam with penalties"],
 )
-def test_step__leaves_what_is_outside_the_path_bit_identical(config: TrainConfig) -> None:
+def test_step__leaves_what_is_outside_the_path_bit_identical(config: TrainConfig, name: str) -> None:
     torch.manual_seed(1)
-    supernet = randomise(Supernet(SMALL, N_TRACKS, LENGTH)).train()
+    space = SPACES[name]
+    supernet = randomise(Supernet(space, N_TRACKS, LENGTH)).train()
     optimizer = make_optimizer(supernet, config)
     kernels = [m for m in supernet.modules() if isinstance(m, Conv)]
 
@@ -116,8 +171,8 @@ def test_step__leaves_what_is_outside_the_path_bit_identical(config: TrainConfig
 
     rng = np.random.default_rng(0)
     for seed in range(4):
-        step(SMALL.sample(rng), seed)
-    architecture = SMALL.sample(rng)
+        step(space.sample(rng), seed)
+    architecture = space.sample(rng)
     before = snapshot(supernet, optimizer)
     step(architecture, 9)
     after = snapshot(supernet, optimizer)
@@ -202,14 +257,15 @@ def recalibrated_by_hand(supernet: Supernet, architecture: Architecture, batches
     return child.eval()
 
 
+@pytest.mark.parametrize("name", KINDS_OF_SKIPS)
 @pytest.mark.parametrize("norms", ["shared", "operation"])
-@settings(max_examples=6)
-@given(chosen=st.lists(architectures(), min_size=1, max_size=5), n_batches=st.integers(1, 3))
+@settings(max_examples=4)
+@given(data=st.data(), n_batches=st.integers(1, 3))
 def test_recalibrate__equals_children_recalibrated_by_hand_bit_for_bit(
-    norms: Norms, chosen: list[Architecture], n_batches: int
+    norms: Norms, name: str, data: st.DataObject, n_batches: int
 ) -> None:
-    torch.manual_seed(5)
-    supernet = randomise(Supernet(SMALL, N_TRACKS, LENGTH, norms=norms)).train()
+    chosen = data.draw(st.lists(architectures(SPACES[name]), min_size=1, max_size=5))
+    supernet = randomised(name, norms).train()
     batches = [windows(4 + k, dtype=torch.float32, seed=k) for k in range(n_batches)]
     x = windows(3, dtype=torch.float32, seed=9)
     statistics = supernet.recalibrate(batches, chosen)

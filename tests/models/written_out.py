@@ -30,19 +30,26 @@ class WrittenOut:
     batch_norm: str = "running"
 
     def logits(self, x: Tensor, operations: tuple[str, ...], skips: tuple[tuple[int, ...], ...]) -> Tensor:
-        x = self.norm(conv_same(x, self.weights["stem.0.weight"], 1), "stem.1")
-        outputs: list[Tensor] = []
+        outputs = {-1: self.norm(conv_same(x, self.weights["stem.0.weight"], 1), "stem.1")}
         for layer, name in enumerate(operations):
-            x = self.operation(outputs[-1] if outputs else x, layer, name)
+            x = self.operation(outputs[layer - 1], layer, name)
             if layer > 0:
-                for source in skips[layer]:
-                    x = x + outputs[source]
-                x = self.norm(x, f"norms.{layer}")
-            outputs.append(x)
+                combined = self.concatenated if f"slices.{layer}.operation.1.weight" in self.weights else self.added
+                x = self.norm(combined(layer, x, {j: outputs[j] for j in skips[layer]}), f"norms.{layer}")
+            outputs[layer] = x
             if layer in self.reduce:
-                used = {j for j in range(layer) if any(j in s for s in skips[layer + 1 :])} | {layer}
-                outputs = [self.reduction(o, layer, j) if j in used else o for j, o in enumerate(outputs)]
-        return self.dense_layers(outputs[-1])
+                used = {j for j in outputs if any(j in s for s in skips[layer + 1 :])} | {layer}
+                outputs = {j: self.reduction(o, layer, j) if j in used else o for j, o in outputs.items()}
+        return self.dense_layers(outputs[len(operations) - 1])
+
+    def added(self, layer: int, x: Tensor, skipped: dict[int, Tensor]) -> Tensor:
+        return x + sum(skipped.values())
+
+    def concatenated(self, layer: int, x: Tensor, skipped: dict[int, Tensor]) -> Tensor:
+        """One 1 x 1 convolution of all channels, rectified; its kernel is put together from the slices."""
+        names = ["operation", *("stem" if j == -1 else str(j) for j in skipped)]
+        kernel = torch.cat([self.weights[f"slices.{layer}.{name}.1.weight"] for name in names], dim=1)
+        return conv_same(torch.clamp(torch.cat([x, *skipped.values()], dim=1), min=0), kernel, 1)
 
     def operation(self, x: Tensor, layer: int, name: str) -> Tensor:
         if name == "identity":
@@ -55,7 +62,8 @@ class WrittenOut:
 
     def reduction(self, x: Tensor, layer: int, source: int) -> Tensor:
         place = 1 if self.pool_first else 0
-        kernel = self.weights[f"reductions.{self.reduce.index(layer)}.{source}.{place}.weight"]
+        name = "stem" if source == -1 else source
+        kernel = self.weights[f"reductions.{self.reduce.index(layer)}.{name}.{place}.weight"]
         if self.pool_first:
             return conv_same(max_pool(x, 4, 4), kernel, 1)
         return max_pool(conv_same(x, kernel, 1), 4, 4)

@@ -27,7 +27,10 @@ def arcs(root: ElementTree.Element) -> list[str]:
     return [title.text or "" for path in root.iter(f"{SVG}path") for title in path.iter(f"{SVG}title")]
 
 
-@pytest.mark.parametrize("space", [amber(), compact(), Space(layers=4, reduce=(1,)), Space(layers=1, reduce=())])
+@pytest.mark.parametrize(
+    "space",
+    [amber(), compact(), Space(layers=4, reduce=(1,)), Space(layers=1, reduce=()), compact(sources="enas", layers=8)],
+)
 def test_draw_architecture__has_every_layer_and_every_skip(space: Space) -> None:
     architecture = space.sample(np.random.default_rng(0))
     root = draw(space, architecture)
@@ -45,6 +48,27 @@ def test_draw_architecture__all_66_skips_of_the_published_space() -> None:
     drawn = arcs(draw(space, full))
     assert len(set(drawn)) == 66
     assert "layer 1 is added after layer 12" in drawn
+
+
+def test_draw_architecture__skips_from_the_stem_begin_at_its_box() -> None:
+    space = Space(layers=3, reduce=(), sources="enas", combine="concat1x1")
+    root = draw(space, Architecture(("conv8",) * 3, ((), (-1,), (-1, 0))))
+    assert sorted(arcs(root)) == [
+        "layer 1 is concatenated after layer 3",
+        "the stem is concatenated after layer 2",
+        "the stem is concatenated after layer 3",
+    ]
+    words = root.find(f"{SVG}title")
+    assert words is not None
+    assert "layer 3: convolution 8, concatenates the output of the stem and layer 1." in (words.text or "")
+    boxes = [(float(b.attrib["y"]), float(b.attrib["height"])) for b in root.iter(f"{SVG}rect")]
+    stem_top, stem_height = boxes[1]  # below the sequence
+    starts = [
+        float(p.attrib["d"].split("C")[0].split()[1])
+        for p in root.iter(f"{SVG}path")
+        if p.find(f"{SVG}title") is not None
+    ]
+    assert sum(stem_top < start < stem_top + stem_height for start in starts) == 2
 
 
 def test_draw_architecture__shapes_are_the_published_ones() -> None:

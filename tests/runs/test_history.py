@@ -20,6 +20,8 @@ from ambergen.runs.records import Trial
 from ambergen.runs.rungs import RungConfig
 from ambergen.seeds import generator
 from ambergen.settings import plain_data
+from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.space import Space
 from ambergen.training.config import TrainConfig
 from tests.simulated import SPACE, search_config
 
@@ -56,6 +58,27 @@ def learned(small_store: Store, tmp_path: Path) -> Learned:
         return [(CANDIDATES.index(r.architecture), r.score) for r in history]  # type: ignore[arg-type]
 
     return read
+
+
+def test_history__of_another_kind_of_sources_counts_where_both_spaces_have_the_network(
+    small_store: Store, tmp_path: Path
+) -> None:
+    """The bits of the two lists stand for different sources: what is told is the architecture, never its tokens."""
+    operations = ("conv8",) * 3
+    shared, of_enas = (Architecture(operations, ((), (), skips)) for skips in ((0,), (-1, 0)))
+    log, config = EventLog(tmp_path / "events.jsonl"), lasting(1)
+    configuration = json.loads(json.dumps(plain_data(config)))
+    log.append({"event": "search_started", "search": 0, "objective": "auroc", "configuration": configuration})
+    for number, architecture in enumerate((shared, of_enas)):
+        log.append(Trial(number, 0, architecture, 0.5 + number / 10, "done").to_event(0, "stand-alone"))
+    told = {}
+    for sources in ("amber", "enas"):
+        space = Space.from_dict({**SPACE.to_dict(), "sources": sources})
+        with InlineExecutor() as executor:
+            device = torch.device("cpu")
+            setting = Setting(space, small_store, config, tmp_path / "new", log, executor, 0, "float32", device)
+            told[sources] = [r.architecture for r in read_history(setting, tmp_path, "stand-alone")]
+    assert told == {"amber": [shared], "enas": [shared, of_enas]}
 
 
 def test_history__of_the_same_rungs_counts_as_in_the_search_itself(learned: Learned) -> None:

@@ -322,7 +322,7 @@ class StopError(Exception):
     """What a test raises in the place of a kill."""
 
 
-def begin(store: Store, out: Path, rounds: int = 1) -> None:
+def begin(store: Store, out: Path, rounds: int = 1, config: SearchConfig | None = None, space: Space = SPACE) -> None:
     """The first rounds of a search, then an end in the middle of the next."""
 
     class Progress:
@@ -345,7 +345,7 @@ def begin(store: Store, out: Path, rounds: int = 1) -> None:
             pass
 
     with InlineExecutor() as executor, pytest.raises(StopError):
-        search(SPACE, store, search_config(), out, executor, progress=Progress())
+        search(space, store, config or search_config(), out, executor, progress=Progress())
 
 
 def test_search__continues_after_a_round_as_if_never_stopped(
@@ -355,6 +355,23 @@ def test_search__continues_after_a_round_as_if_never_stopped(
         begin(small_store, tmp_path)
     run(small_store, tmp_path)
     assert without_cost(events(tmp_path)) == without_cost(events(finished["enas"][0]))
+
+
+def test_search__with_skips_from_the_stem_concatenated_runs_to_its_end_and_goes_on_where_it_was_stopped(
+    small_store: Store, tmp_path: Path
+) -> None:
+    space = replace(SPACE, layers=4, sources="enas", combine="concat1x1")
+    recalibrated = replace(search_config().supernet, recalibration=1, fairness="strict")
+    config = search_config(supernet=recalibrated)
+    result = run(small_store, tmp_path / "once", config, space)
+    space.check(result.architecture)
+    started = events(tmp_path / "once")[0]
+    assert (started["space"]["sources"], started["space"]["combine"]) == ("enas", "concat1x1")
+    asked = [space.read(e["architecture"]) for e in events(tmp_path / "once", "trial")]
+    assert {-1, 0, 1} <= {j for a in asked for sources in a.skips for j in sources}
+    begin(small_store, tmp_path / "twice", config=config, space=space)
+    run(small_store, tmp_path / "twice", config, space)
+    assert without_cost(events(tmp_path / "twice")) == without_cost(events(tmp_path / "once"))
 
 
 @pytest.mark.parametrize("torn", [1, 2000])

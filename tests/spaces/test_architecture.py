@@ -45,8 +45,9 @@ def test_n_skips__counts_connections() -> None:
     [
         (((), (0,)), "3 operations but 2 lists"),
         (((), (1,), ()), "layer 1 has skip connections from .1."),
-        (((), (), (1, 0)), "expected ascending, distinct layers below 2"),
-        (((), (), (-1,)), "layer 2 has skip connections from .-1."),
+        (((), (), (1, 0)), "expected ascending, distinct layers below 2, or -1 for the stem"),
+        (((), (), (-2,)), "layer 2 has skip connections from .-2."),
+        (((-1,), (), ()), "layer 0 has skip connections from .-1.; expected ascending, distinct layers below 0\\."),
     ],
 )
 def test_architecture__refuses_impossible_skips(skips: tuple[tuple[int, ...], ...], words: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from ambergen.errors import SpaceError
 from ambergen.spaces.architecture import Architecture
-from ambergen.spaces.presets import amber
+from ambergen.spaces.presets import amber, compact
 from ambergen.spaces.space import Space
 from tests.conformance.spaces import SpaceContract, every
 
@@ -26,6 +27,8 @@ def spaces(draw: st.DrawFn) -> Space:
         reduce=reduce,
         skips=draw(st.sampled_from(["all", "stage", "none"])),
         skip_density=draw(st.floats(0, 0.99)),
+        sources=draw(st.sampled_from(["amber", "enas"])),
+        combine=draw(st.sampled_from(["add", "concat1x1"])),
     )
 
 
@@ -44,6 +47,10 @@ class TestSpace(SpaceContract):
 
     def mutation_probability(self, gene: int) -> float:
         return 1 / 2 / 3  # a coin, then one of three operations, or one of three skip connections
+
+
+class TestSpaceWithSkipsFromTheStem(TestSpace):
+    small = Space(layers=3, operations=("conv4", "identity", "avg_pool4"), reduce=(0,), sources="enas")
 
 
 class TestSpaceWithListsByLayer(TestSpace):
@@ -98,6 +105,47 @@ def test_tokens__have_the_published_order() -> None:
     assert space.encode(architecture) == (1, 6, 1, 0, 0, 1)  # op0, op1, s10, op2, s20, s21
 
 
+@pytest.mark.parametrize(
+    ("skips", "amber_sources", "enas_sources"),
+    [
+        ("all", ((), (0,), (0, 1), (0, 1, 2), (0, 1, 2, 3)), ((), (-1,), (-1, 0), (-1, 0, 1), (-1, 0, 1, 2))),
+        ("stage", ((), (0,), (), (2,), (2, 3)), ((), (-1,), (), (1,), (1, 2))),
+        ("none", ((),) * 5, ((),) * 5),
+    ],
+)
+def test_skip_sources__of_enas_are_those_of_amber_one_place_earlier(
+    skips: str, amber_sources: tuple[tuple[int, ...], ...], enas_sources: tuple[tuple[int, ...], ...]
+) -> None:
+    amber_space, enas_space = (
+        Space.from_dict({"layers": 5, "reduce": (1,), "skips": skips, "sources": sources})
+        for sources in ("amber", "enas")
+    )
+    assert amber_space.skip_sources == amber_sources
+    assert enas_space.skip_sources == enas_sources
+    assert (enas_space.n_tokens, enas_space.size) == (amber_space.n_tokens, amber_space.size)
+    assert enas_space.gene_sizes == amber_space.gene_sizes
+
+
+def test_skip_sources__of_twelve_layers_have_the_published_number_of_tokens() -> None:
+    enas = Space(operations=amber().operations[:6], sources="enas")
+    assert (enas.n_skips, enas.n_tokens, enas.size) == (66, 78, 6**12 * 2**66)
+    assert all(len(sources) == layer for layer, sources in enumerate(enas.skip_sources))
+
+
+def test_tokens__from_the_stem_on_have_the_published_order() -> None:
+    space = Space(layers=3, reduce=(), sources="enas")
+    architecture = Architecture(("conv4", "identity", "conv8"), ((), (-1,), (0,)))
+    assert space.encode(architecture) == (1, 6, 1, 0, 0, 1)  # op0, op1, stem to 1, op2, stem to 2, 0 to 2
+    assert space.read('{"operations":["conv4","identity","conv8"],"skips":[[],[-1],[0]]}') == architecture
+
+
+def test_id__of_an_architecture_that_both_kinds_of_sources_allow_is_one() -> None:
+    architecture = Architecture(("conv4", "identity", "conv8"), ((), (), (0,)))
+    for sources in ("amber", "enas"):
+        Space.from_dict({"layers": 3, "reduce": [], "sources": sources}).check(architecture)
+    assert architecture.id == "dee23207d0"
+
+
 @given(spaces(), st.integers(0, 2**32))
 def test_sample__stays_inside_and_has_the_fixed_number_of_skips(space: Space, seed: int) -> None:
     architecture = space.sample(np.random.default_rng(seed))
@@ -143,6 +191,27 @@ def test_to_dict__of_spaces_with_one_list_is_as_finished_runs_have_it() -> None:
     }  # fmt: skip
 
 
+def test_to_dict__of_published_spaces_is_the_text_that_finished_runs_have() -> None:
+    """Digests of the text that the version before `sources` and `combine` wrote; by it a run is known again."""
+    texts = (
+        json.dumps(space.to_dict())
+        for space in (amber(), compact(), Space(layers=2, operations=LAYERED[:2], reduce=()))
+    )  # type: ignore[arg-type]
+    assert [sha256(text.encode()).hexdigest()[:16] for text in texts] == [
+        "0a0090fd7b8890d9",
+        "9737e1523e4f09f5",
+        "9a6768e37d8c8c69",
+    ]
+
+
+def test_to_dict__says_sources_and_combine_where_they_are_not_the_published_ones() -> None:
+    assert Space(sources="amber", combine="add") == Space()
+    record = Space(sources="enas", combine="concat1x1").to_dict()
+    assert (record["sources"], record["combine"]) == ("enas", "concat1x1")
+    assert {k: v for k, v in record.items() if k not in ("sources", "combine")} == Space().to_dict()
+    assert "combine" not in Space(sources="enas").to_dict()
+
+
 def test_lengths__round_up_as_padding_same_does() -> None:
     assert amber().lengths(1000) == (1000, 250, 63, 16)
     assert Space(layers=3, reduce=(0, 1)).lengths(5) == (5, 2, 1)
@@ -166,6 +235,8 @@ def test_lengths__round_up_as_padding_same_does() -> None:
         ({"reduce": [5, 2]}, "expected ascending"),
         ({"skips": "some"}, "skips is 'some'; expected one of all, stage, none"),
         ({"head": "mean"}, "head is 'mean'; expected one of flatten, gap"),
+        ({"sources": "stem"}, "sources is 'stem'; expected one of amber, enas"),
+        ({"combine": "concat"}, "combine is 'concat'; expected one of add, concat1x1"),
         ({"layer": 3}, "unknown key 'layer'. Did you mean 'layers'"),
     ],
 )
@@ -198,3 +269,16 @@ def test_decode__refuses_tokens_of_no_architecture(tokens: tuple[int, ...], word
 def test_check__says_where_an_architecture_leaves_the_space(architecture: Architecture, words: str) -> None:
     with pytest.raises(SpaceError, match=words):
         Space(layers=2, reduce=(), skips="none").check(architecture)
+
+
+@pytest.mark.parametrize(
+    ("sources", "skips", "words"),
+    [
+        ("amber", (-1,), r"layer 2 has a skip connection from the stem \(-1\); .*\(skips: all\) allows \[0, 1\]\."),
+        ("enas", (1,), r"from layer 1; .*\(skips: all, sources: enas\) allows \[-1, 0\], of which -1 is the stem\."),
+    ],
+)
+def test_check__says_which_sources_a_layer_may_have(sources: str, skips: tuple[int, ...], words: str) -> None:
+    space = Space.from_dict({"layers": 3, "reduce": [], "sources": sources})
+    with pytest.raises(SpaceError, match=words):
+        space.check(Architecture(("conv8",) * 3, ((), (), skips)))

@@ -14,6 +14,7 @@ from ambergen.strategies.controller import Controller, Draw, _categorical
 
 TWO = Space(layers=2, operations=("conv8", "identity"), reduce=())
 THREE = Space(layers=3, operations=("conv8", "max_pool4", "identity"), reduce=())
+ENAS = Space(layers=3, operations=("conv8", "max_pool4", "identity"), reduce=(), sources="enas")
 LAYERED = Space(layers=3, operations=(("identity", "conv8"), ("max_pool4",), ("conv8", "conv4", "identity")), reduce=())  # type: ignore[arg-type]
 
 
@@ -59,12 +60,14 @@ def slow_log_prob(policy: Controller, tokens: list[int]) -> float:
             h, c = lstm(x, h, c)
             chosen = []
             for j in sources:
-                q = bounded(np.tanh(anchors[j] @ w["anchor_weight"] + h @ w["query_weight"]) @ w["attention"])
+                # the anchor of what the source is the input of: the stem of layer 0, layer j of layer j + 1
+                anchor = anchors[j + 1 if policy.space.sources == "enas" else j]
+                q = bounded(np.tanh(anchor @ w["anchor_weight"] + h @ w["query_weight"]) @ w["attention"])
                 pair = np.exp([-q, q])
                 bit = next(remaining)
                 total += float(np.log(pair[bit] / pair.sum()))
                 if bit:
-                    chosen.append(anchors[j])
+                    chosen.append(anchor)
             x = sum(chosen, np.zeros(size)) / (1 + len(chosen))
         anchors.append(h)
     return total
@@ -76,15 +79,17 @@ def fields_of(draw: Draw) -> list[Tensor]:
 
 @pytest.mark.parametrize("skips", ["all", "stage", "none"])
 @pytest.mark.parametrize("squash", [1.5, None])
-def test_log_prob__equals_a_slow_loop_over_decisions(skips: str, squash: float | None) -> None:
-    space = Space.from_dict({"layers": 5, "operations": ("conv8", "conv4", "identity"), "reduce": (1,), "skips": skips})
+@pytest.mark.parametrize("sources", ["amber", "enas"])
+def test_log_prob__equals_a_slow_loop_over_decisions(skips: str, squash: float | None, sources: str) -> None:
+    shape = {"layers": 5, "operations": ("conv8", "conv4", "identity"), "reduce": (1,)}
+    space = Space.from_dict({**shape, "skips": skips, "sources": sources})
     policy = controller(space, squash=squash)
     tokens = policy.sample(12, torch.Generator().manual_seed(1)).tokens
     expected = [slow_log_prob(policy, row) for row in tokens.tolist()]
     np.testing.assert_allclose(policy.evaluate(tokens).log_prob.detach().numpy(), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("space", [TWO, THREE, LAYERED], ids=["2x2", "3x3", "lists by layer"])
+@pytest.mark.parametrize("space", [TWO, THREE, LAYERED, ENAS], ids=["2x2", "3x3", "lists by layer", "from the stem"])
 def test_probabilities__of_all_architectures_sum_to_one(space: Space) -> None:
     tokens = every_token(space)
     assert len(tokens) == space.size
@@ -124,8 +129,8 @@ def test_entropy__averages_to_that_of_the_enumerated_policy(space: Space) -> Non
 
 @pytest.mark.parametrize(
     "space",
-    [amber(), compact(), compact(skips="none"), LAYERED],
-    ids=["amber", "compact", "no skips", "lists by layer"],
+    [amber(), compact(), compact(skips="none"), LAYERED, compact(sources="enas")],
+    ids=["amber", "compact", "no skips", "lists by layer", "from the start of a stage"],
 )
 def test_sample__agrees_with_evaluate(space: Space) -> None:
     policy = controller(space)
@@ -137,6 +142,15 @@ def test_sample__agrees_with_evaluate(space: Space) -> None:
         torch.testing.assert_close(drawn, judged.detach(), rtol=0, atol=1e-12)
     for row in draw.tokens.tolist():
         assert list(space.encode(space.decode(row))) == row
+
+
+def test_sources__of_enas_have_the_anchors_of_the_same_tokens_and_no_other_parameters() -> None:
+    """The k-th decision of a layer looks at the k-th anchor, as in the public code of ENAS."""
+    one, other = controller(THREE), controller(ENAS)
+    assert [p.shape for p in one.parameters()] == [p.shape for p in other.parameters()]
+    tokens = every_token(THREE)
+    for a, b in zip(fields_of(one.evaluate(tokens)), fields_of(other.evaluate(tokens))):
+        assert torch.equal(a, b)
 
 
 def test_lists_by_layer__bar_every_other_operation_for_good() -> None:

@@ -300,7 +300,10 @@ def _shape(space: Space | HierarchicalSpace) -> list[tuple[str, object]]:
         choice = f"{space.layers} x {len(space.operations)} ({names})"
     else:
         choice = f"{space.layers} x {' '.join(str(len(own)) for own in space.choices)} ({names})"
-    return [("layers x operations", choice), ("skip connections", f"{space.n_skips} possible ({space.skips})")]
+    skips = f"{space.n_skips} possible ({space.skips}{', from the stem on' if space.sources == 'enas' else ''})"
+    if space.combine == "concat1x1":
+        skips += ", concatenated, then ReLU and a 1x1 convolution"
+    return [("layers x operations", choice), ("skip connections", skips)]
 
 
 def _scientific(number: int) -> str:
@@ -332,6 +335,8 @@ def draw(space: Space | HierarchicalSpace, architecture: Candidate | None, lengt
 
 def _layers(space: Space, architecture: Architecture | None, length: int) -> str:
     """One line a layer; the widths and lengths change where a reduction stands."""
+    from ambergen.spaces.architecture import source_name
+
     lengths, widths = space.lengths(length), space.widths
     rows: list[tuple[object, ...]] = [("stem", f"conv{space.stem_kernel}", widths[0], lengths[0], "")]
     for layer in range(space.layers):
@@ -342,11 +347,12 @@ def _layers(space: Space, architecture: Architecture | None, length: int) -> str
             sources = space.skip_sources[layer]
         else:
             name, sources = architecture.operations[layer], architecture.skips[layer]
-        rows.append((layer, name, widths[stage], lengths[stage], " ".join(map(str, sources)) or "-"))
+        rows.append((layer, name, widths[stage], lengths[stage], " ".join(map(source_name, sources)) or "-"))
         if layer in space.reduce:
             rows.append(("", "reduce", widths[stage + 1], lengths[stage + 1], ""))
     rows.append(("head", f"{space.head}, dense {space.hidden}", "", "", ""))
-    last = "may add" if architecture is None else "adds"
+    verb = "add" if space.combine == "add" else "concatenate"
+    last = f"may {verb}" if architecture is None else f"{verb}s"
     return table(("layer", "operation", "channels", "positions", f"{last} outputs of layers"), rows, left=(0, 1, 4))
 
 

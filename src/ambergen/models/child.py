@@ -10,7 +10,7 @@ from ambergen.spaces.space import Space
 
 
 def projected_layers(space: Space, architecture: Architecture) -> list[set[int]]:
-    """For every reduction, the layers whose outputs the architecture uses beyond it."""
+    """For every reduction, the layers, and the stem, whose outputs the architecture uses beyond it."""
     needed: list[set[int]] = [{r} for r in space.reduce]
     for layer, sources in enumerate(architecture.skips):
         for source in sources:
@@ -29,6 +29,7 @@ class Child(Network):
         super().__init__(
             space,
             operations=[(name,) for name in architecture.operations],
+            sources=architecture.skips,
             projected=projected_layers(space, architecture),
             n_tracks=n_tracks,
             length=length,

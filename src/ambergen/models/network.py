@@ -13,22 +13,29 @@ from torch import Tensor, nn
 
 from ambergen.models.layers import BatchNorm, Conv, Dropout, Linear, MaxPoolReduce, TrackNetwork, at_least_float32
 from ambergen.models.operations import make_operation
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.architecture import STEM, Architecture, source_name
 from ambergen.spaces.operations import operation
 from ambergen.spaces.space import Space
 
+OPERATION = "operation"
+"""What the output of a layer's own operation is called among those that the layer combines."""
+
 
 class Outputs:
-    """Outputs of the layers so far, each carried to later stages only when a layer there asks for it."""
+    """Outputs of the stem and of the layers so far, carried to a later stage only when a layer there asks for them."""
 
-    def __init__(self) -> None:
-        self.by_stage: list[dict[int, Tensor]] = []
+    def __init__(self, stem: Tensor) -> None:
+        self._by_stage = [{0: stem}]
+
+    def of(self, layer: int) -> dict[int, Tensor]:
+        """By stage; of a layer or of `STEM`."""
+        return self._by_stage[layer - STEM]
 
     def push(self, stage: int, output: Tensor) -> None:
-        self.by_stage.append({stage: output})
+        self._by_stage.append({stage: output})
 
     def pop(self) -> None:
-        self.by_stage.pop()
+        self._by_stage.pop()
 
 
 class Reduction(nn.Sequential):
@@ -37,6 +44,19 @@ class Reduction(nn.Sequential):
     def __init__(self, c_in: int, c_out: int, length: int, pool_first: bool) -> None:
         project, pool = Conv(c_in, c_out, 1), MaxPoolReduce(4, length)
         super().__init__(*((pool, project) if pool_first else (project, pool)))
+
+
+class Slices(nn.ModuleDict):
+    """ReLU and 1 x 1 convolution of a layer's operation and its skip connections, concatenated, slice by slice.
+
+    A slice of the kernel takes one of the concatenated outputs, so that the sum over slices is the convolution of all.
+    Each is a module by itself, called `OPERATION` or by its source: those that a path leaves out are neither computed
+    nor trained. The norm that follows makes nothing of how large their first weights are.
+    """
+
+    def __init__(self, channels: int, sources: Collection[int]) -> None:
+        names = [OPERATION, *map(source_name, sorted(sources))]
+        super().__init__({name: nn.Sequential(nn.ReLU(), Conv(channels, channels, 1)) for name in names})
 
 
 class HeadSettings(Protocol):
@@ -76,13 +96,15 @@ class Network(TrackNetwork):
     Parameters
     ----------
     operations : names of the operations that every layer holds
-    projected : for every reduction, the layers whose outputs it can carry over
+    sources : for every layer, the sources of skip connections that it can take
+    projected : for every reduction, the layers, and the stem, whose outputs it can carry over
     """
 
     def __init__(
         self,
         space: Space,
         operations: Sequence[Collection[str]],
+        sources: Sequence[Collection[int]],
         projected: Sequence[Collection[int]],
         n_tracks: int,
         length: int,
@@ -100,12 +122,21 @@ class Network(TrackNetwork):
         )
         # The first layer has no skip sum and so no norm after it.
         self.norms = nn.ModuleList(BatchNorm(widths[s]) if i else nn.Identity() for i, s in enumerate(stages))
+        slices = {
+            str(i): Slices(widths[s], sources[i])
+            for i, s in enumerate(stages)
+            if space.combine == "concat1x1" and space.skip_sources[i]
+        }
+        self.slices = nn.ModuleDict(slices) if slices else None
         self.dropouts = nn.ModuleList(Dropout(space.dropout) for _ in stages)
         self.reductions = nn.ModuleList(
             nn.ModuleDict(
-                {str(j): Reduction(widths[s], widths[s + 1], lengths[s], space.pool_first) for j in sorted(sources)}
+                {
+                    source_name(j): Reduction(widths[s], widths[s + 1], lengths[s], space.pool_first)
+                    for j in sorted(carried)
+                }
             )
-            for s, sources in enumerate(projected)
+            for s, carried in enumerate(projected)
         )
         self.head = Head(space, widths[-1], lengths[-1], n_tracks, second_dropout)
 
@@ -119,31 +150,47 @@ class Network(TrackNetwork):
         return self.stem(x.unsqueeze(2))
 
     def at_stage(self, outputs: Outputs, layer: int, stage: int) -> Tensor:
-        """Output of `layer` in the width and length of `stage`, through each reduction's own projection."""
-        known = outputs.by_stage[layer]
+        """Output of `layer`, or of `STEM`, in the width and length of `stage`, through each reduction's projection."""
+        known = outputs.of(layer)
         last = max(known)
         while last < stage:
-            known[last + 1] = cast(nn.ModuleDict, self.reductions[last])[str(layer)](known[last])
+            known[last + 1] = cast(nn.ModuleDict, self.reductions[last])[source_name(layer)](known[last])
             last += 1
         return known[stage]
 
-    def layer_output(self, layer: int, name: str, sources: Sequence[int], outputs: Outputs, stem: Tensor) -> Tensor:
-        """norm(operation(previous output) + sum of the sources' outputs), with dropout."""
+    def layer_output(self, layer: int, name: str, sources: Sequence[int], outputs: Outputs) -> Tensor:
+        """norm(operation(previous output) combined with the sources' outputs), with dropout."""
         stage = self.space.stage(layer)
-        previous = self.at_stage(outputs, layer - 1, stage) if layer else stem
-        out = cast(nn.ModuleDict, self.layers[layer])[name](previous)
+        previous = self.at_stage(outputs, layer - 1, stage)  # before layer 0 stands the stem
+        out = self.summand(layer, OPERATION, cast(nn.ModuleDict, self.layers[layer])[name](previous))
         for source in sources:
-            out = out + self.at_stage(outputs, source, stage)
+            out = out + self.summand(layer, source_name(source), self.at_stage(outputs, source, stage))
         return self.dropouts[layer](self.norm(layer, name)(out))
 
+    def summand(self, layer: int, part: str, x: Tensor) -> Tensor:
+        """What the sum before the norm of `layer` has of `x`: itself, or what its slice makes of it.
+
+        Parameters
+        ----------
+        part : whose output `x` is, `OPERATION` or the name of a source
+        """
+        own = self.slice_of(layer, part)
+        return x if own is None else own(x)
+
+    def slice_of(self, layer: int, part: str) -> nn.Sequential | None:
+        """ReLU and 1 x 1 convolution of a part of what `layer` concatenates; None where it adds."""
+        if self.slices is None or str(layer) not in self.slices:
+            return None
+        return cast(nn.Sequential, cast(Slices, self.slices[str(layer)])[part])
+
     def norm(self, layer: int, name: str) -> nn.Module:
-        """What normalises the sum of operation `name` and the skip connections of `layer`."""
+        """What normalises operation `name` combined with the skip connections of `layer`."""
         norm = self.norms[layer]
         return norm[name] if isinstance(norm, nn.ModuleDict) else norm
 
     def path(self, x: Tensor, architecture: Architecture) -> Tensor:
         """Logits of one architecture; nothing outside its path is computed."""
-        stem, outputs = self.stem_output(x), Outputs()
+        outputs = Outputs(self.stem_output(x))
         for layer, (name, sources) in enumerate(zip(architecture.operations, architecture.skips, strict=True)):
-            outputs.push(self.space.stage(layer), self.layer_output(layer, name, sources, outputs, stem))
+            outputs.push(self.space.stage(layer), self.layer_output(layer, name, sources, outputs))
         return self.head(self.at_stage(outputs, self.space.layers - 1, self.space.n_stages - 1))

@@ -66,13 +66,19 @@ def multiply_adds(space: SearchSpace, architecture: Candidate, n_tracks: int, le
 
 def _of_layers(space: Space, architecture: Architecture, length: int) -> int:
     widths, lengths = space.widths, space.lengths(length)
-    stages = map(space.stage, range(space.layers))
+    stages = list(map(space.stage, range(space.layers)))
     total = sum(
         multiply_adds_of(operation(name), widths[stage], lengths[stage])
         for name, stage in zip(architecture.operations, stages, strict=True)
     )
     for stage, sources in enumerate(projected_layers(space, architecture)):
         total += len(sources) * _of_reduction(space, stage, length)
+    if space.combine == "concat1x1":
+        total += sum(
+            (1 + len(chosen)) * widths[stage] ** 2 * lengths[stage]
+            for chosen, allowed, stage in zip(architecture.skips, space.skip_sources, stages, strict=True)
+            if allowed
+        )
     return total
 
 

@@ -13,7 +13,7 @@ from ambergen.errors import SpaceError
 from ambergen.models.child import Child
 from ambergen.models.layers import BatchNorm
 from ambergen.models.network import Network, Outputs
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.architecture import STEM, Architecture
 from ambergen.spaces.space import Space
 
 Norms = Literal["shared", "operation"]
@@ -93,12 +93,13 @@ class Supernet(Network):
             )
         last = space.layers - 1
         carried = [
-            {j for j in range(r + 1) if j == r or any(j in space.skip_sources[i] for i in range(r + 1, last + 1))}
+            {j for j in range(STEM, r + 1) if j == r or any(j in space.skip_sources[i] for i in range(r + 1, last + 1))}
             for r in space.reduce
         ]
         super().__init__(
             space,
             operations=space.choices,
+            sources=space.skip_sources,
             projected=carried,
             n_tracks=n_tracks,
             length=length,
@@ -172,8 +173,8 @@ class Supernet(Network):
         """
         logits: list[Tensor | None] = [None] * len(architectures)
         with self._own(statistics, (), self.stem):
-            stem = self.stem_output(x)
-        self._descend((), Outputs(), stem, architectures, range(len(architectures)), statistics, logits)
+            outputs = Outputs(self.stem_output(x))
+        self._descend((), outputs, architectures, range(len(architectures)), statistics, logits)
         return torch.stack([row for row in logits if row is not None])
 
     @contextmanager
@@ -190,7 +191,6 @@ class Supernet(Network):
         self,
         prefix: Prefix,
         outputs: Outputs,
-        stem: Tensor,
         architectures: Sequence[Architecture],
         members: Sequence[int],
         statistics: PathStatistics | None,
@@ -209,6 +209,6 @@ class Supernet(Network):
         for (name, sources), inside in branches.items():
             path = (*prefix, (name, sources))
             with self._own(statistics, path, cast(nn.ModuleDict, self.layers[layer])[name], self.norm(layer, name)):
-                outputs.push(self.space.stage(layer), self.layer_output(layer, name, sources, outputs, stem))
-            self._descend(path, outputs, stem, architectures, inside, statistics, logits)
+                outputs.push(self.space.stage(layer), self.layer_output(layer, name, sources, outputs))
+            self._descend(path, outputs, architectures, inside, statistics, logits)
             outputs.pop()

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from ambergen.models.child import Child
 from ambergen.models.layers import AvgPoolSame, Conv, MaxPoolReduce, one_hot
+from ambergen.models.network import OPERATION
 from ambergen.models.operations import extent
+from ambergen.spaces.architecture import STEM, source_name
 from ambergen.spaces.operations import operation
 
 _MOST_CHANGED = 16
@@ -103,22 +105,26 @@ def twin_logits(network: Child, windows: Tensor, part: Tensor, start: int, windo
     twins = _Twins(window_of, torch.equal(window_of, torch.arange(len(windows), device=window_of.device)))
     space, architecture = network.space, network.architecture
     stem = twins.through(_Activations(windows.unsqueeze(2), part.unsqueeze(2), start), network.stem, *_stem(network))
-    outputs: list[dict[int, _Activations]] = []
+    outputs = [{0: stem}]
 
     def at_stage(layer: int, stage: int) -> _Activations:
-        known = outputs[layer]
+        known = outputs[layer - STEM]
         for last in range(max(known), stage):
-            reduction = cast(nn.ModuleDict, network.reductions[last])[str(layer)]
+            reduction = cast(nn.ModuleDict, network.reductions[last])[source_name(layer)]
             known[last + 1] = twins.reduced(known[last], cast(nn.Sequential, reduction))
         return known[stage]
 
+    def summand(layer: int, part: str, values: _Activations) -> _Activations:
+        own = network.slice_of(layer, part)
+        return values if own is None else twins.through(values, own)
+
     for layer, (name, sources) in enumerate(zip(architecture.operations, architecture.skips, strict=True)):
         stage = space.stage(layer)
-        previous = at_stage(layer - 1, stage) if layer else stem
         module = cast(nn.ModuleDict, network.layers[layer])[name]
-        out = twins.through(previous, module, *extent(operation(name), space.widths[stage]))
+        out = twins.through(at_stage(layer - 1, stage), module, *extent(operation(name), space.widths[stage]))
+        out = summand(layer, OPERATION, out)
         for source in sources:
-            out = twins.sum_of(out, at_stage(source, stage))
+            out = twins.sum_of(out, summand(layer, source_name(source), at_stage(source, stage)))
         outputs.append({stage: twins.through(out, network.norm(layer, name))})
     last = at_stage(space.layers - 1, space.n_stages - 1)
     whole_twins = twins.stretch(last, 0, last.whole.shape[-1])

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from ambergen.errors import SpaceError
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.architecture import STEM, Architecture
 from ambergen.spaces.assembly import Motif, count_nodes, edges, live_edges
 from ambergen.spaces.genotype import Genotype
 from ambergen.spaces.hierarchical_space import HierarchicalSpace
@@ -36,6 +36,7 @@ INK, FAINT, BAND, ARC = "#1b1f24", "#59636e", "#f4f6f8", "#5b6b7d"
 
 # Layout, in units of the viewBox.
 LEFT, BOX, HEIGHT, GAP, REDUCTION, ARCS = 112.0, 190.0, 30.0, 12.0, 34.0, 150.0
+BOX_HEIGHT = HEIGHT - 4  # of the boxes that are no layers
 # Of the cell and its motifs: width of a panel, distance of the nodes, height of an arc for each node that it spans.
 PANEL, NODES, RISE, NODE = 190.0, 44.0, 19.0, 8.0
 
@@ -152,23 +153,25 @@ class _Layers:
     def __init__(self, canvas: _Canvas, space: Space, architecture: Architecture, length: int) -> None:
         self.canvas, self.space, self.architecture = canvas, space, architecture
         self.lengths = space.lengths(length)
-        self.tops: list[float] = []
+        self.tops: dict[int, float] = {}
 
     def words(self) -> str:
+        verb = "adds" if self.space.combine == "add" else "concatenates"
         layers = "; ".join(
-            f"layer {k + 1}: {operation_label(name)}"
-            + (f", adds the output of layer {', '.join(str(j + 1) for j in sources)}" if sources else "")
-            for k, (name, sources) in enumerate(zip(self.architecture.operations, self.architecture.skips, strict=True))
+            f"layer {k + 1}: {operation_label(name)}" + (f", {verb} the output of {_sources(chosen)}" if chosen else "")
+            for k, (name, chosen) in enumerate(zip(self.architecture.operations, self.architecture.skips, strict=True))
         )
         return f"Network {self.architecture.id}. {layers}."
 
     def stage(self, y: float, stage: int) -> float:
+        if stage == 0:
+            self.tops[STEM] = y - BOX_HEIGHT  # whose box has just been drawn
         layers = [k for k in range(self.space.layers) if self.space.stage(k) == stage]
         bottom = self.canvas.band(y, len(layers), LEFT + BOX + ARCS - 8, self.space.widths[stage], self.lengths[stage])
         for place, layer in enumerate(layers):
             name = self.architecture.operations[layer]
             top = y + GAP / 2 + GAP + place * (HEIGHT + GAP)
-            self.tops.append(top)
+            self.tops[layer] = top
             colour = operation_colour(name, self.space.operations)
             self.canvas.layer(top, str(layer + 1), operation_label(name), colour, name == "identity")
         return bottom
@@ -179,22 +182,31 @@ class _Layers:
         leaving = {j: sorted(i for a, i in pairs if a == j) for j, _ in pairs}
         right = LEFT + BOX
         longest = max((i - j for j, i in pairs), default=1)
-        crowded = len(pairs) > 20
+        crowded, verb = len(pairs) > 20, "added" if self.space.combine == "add" else "concatenated"
         for j, i in sorted(pairs, key=lambda pair: pair[0] - pair[1]):
-            start = self.tops[j] + _place(leaving[j].index(i), len(leaving[j]), 0.35, 0.92)
+            # from the stem below what is written beside it
+            span = (0.68, 0.86) if j == STEM else (0.35, 0.92)
+            start = self.tops[j] + _place(leaving[j].index(i), len(leaving[j]), *span)
             end = self.tops[i] + _place(
                 self.architecture.skips[i][::-1].index(j), len(self.architecture.skips[i]), 0.08, 0.65
             )
             bulge = 16 + (ARCS * 1.2 - 16) * ((i - j) / max(longest, 4)) ** 0.8
-            colour = operation_colour(self.architecture.operations[j], self.space.operations)
+            stem = j == STEM
+            colour = INK if stem else operation_colour(self.architecture.operations[j], self.space.operations)
             ease = right + bulge
             curve = f"M{right:g} {start:.1f}C{ease:.1f} {start:.1f} {ease:.1f} {end:.1f} {right + 5:g} {end:.1f}"
             weight = "1.1" if crowded else "1.6"
             self.canvas.parts.append(
                 f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{weight}" stroke-opacity="0.8">'
-                f"<title>layer {j + 1} is added after layer {i + 1}</title></path>"
+                f"<title>{'the stem' if stem else f'layer {j + 1}'} is {verb} after layer {i + 1}</title></path>"
                 f'<path d="M{right:g} {end:.1f}l6 -2.6v5.2z" fill="{colour}"/>'
             )
+
+
+def _sources(chosen: tuple[int, ...]) -> str:
+    """Sources of skip connections in words; layers count from one."""
+    layers = ", ".join(str(j + 1) for j in chosen if j != STEM)
+    return " and ".join([*["the stem"] * (STEM in chosen), *[f"layer {layers}"] * bool(layers)])
 
 
 class _Cell:
@@ -348,11 +360,11 @@ class _Canvas:
 
     def box(self, y: float, text: str, detail: str = "") -> float:
         self.wire(y - GAP, y)
-        self.rect(LEFT, y, BOX, HEIGHT - 4, 5, "#fff", 'stroke="#b6bec8"')
+        self.rect(LEFT, y, BOX, BOX_HEIGHT, 5, "#fff", 'stroke="#b6bec8"')
         self.text(LEFT + BOX / 2, y + HEIGHT / 2 + 2, text, 10.5, INK, anchor="middle")
         if detail:
             self.text(self.notes, y + HEIGHT / 2 + 2, detail, 9, FAINT)
-        return y + HEIGHT - 4
+        return y + BOX_HEIGHT
 
     def end(self, y: float, text: str, first: bool) -> float:
         if not first:

@@ -11,13 +11,21 @@ from typing import Any
 from ambergen.errors import SpaceError
 from ambergen.spaces.plain import read_point
 
+STEM = -1
+"""The stem among the sources of skip connections: it stands before layer 0."""
+
+
+def source_name(source: int) -> str:
+    """A source of skip connections in a word: the number of a layer, or "stem"."""
+    return "stem" if source == STEM else str(source)
+
 
 @dataclass(frozen=True)
 class Architecture:
-    """Operations by layer, and for every layer the earlier layers whose outputs are added to its own.
+    """Operations by layer, and for every layer the earlier outputs that are added to its own.
 
     operations : one operation name a layer
-    skips : for layer i the ascending source layers j < i; empty for layer 0
+    skips : for layer i the ascending sources: layers j < i, or -1 for the stem; empty for layer 0, which follows it
     """
 
     operations: tuple[str, ...]
@@ -30,10 +38,11 @@ class Architecture:
                 "expected one list a layer, an empty one where there is no skip connection."
             )
         for layer, sources in enumerate(self.skips):
-            if list(sources) != sorted(set(sources)) or any(not 0 <= j < layer for j in sources):
+            lowest = STEM if layer else 0
+            if list(sources) != sorted(set(sources)) or any(not lowest <= j < layer for j in sources):
                 raise SpaceError(
                     f"architecture: layer {layer} has skip connections from {list(sources)}; expected ascending, "
-                    f"distinct layers below {layer}."
+                    f"distinct layers below {layer}{', or -1 for the stem' if layer else ''}."
                 )
 
     @cached_property

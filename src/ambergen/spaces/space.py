@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ambergen.errors import SpaceError
-from ambergen.spaces.architecture import Architecture
+from ambergen.spaces.architecture import STEM, Architecture
 from ambergen.spaces.base import another, crossed
 from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
 from ambergen.spaces.plain import check_numbers, check_words, from_plain, stage_lengths, stage_widths, to_plain
@@ -19,17 +19,28 @@ from ambergen.spaces.plugins import absolute, load_plugins
 
 Skips = Literal["all", "stage", "none"]
 Head = Literal["flatten", "gap"]
+Sources = Literal["amber", "enas"]
+Combine = Literal["add", "concat1x1"]
+
+_UNSAID = {"sources": "amber", "combine": "add"}
+"""Values that `Space.to_dict` leaves out: spaces were stored before these keys were known."""
 
 
 @dataclass(frozen=True)
 class Space:
     """Every network of `layers` layers that take one of `operations` each, with skip connections.
 
-    The defaults are the published space of AMBER-Seq (Zhang et al., Nature Machine Intelligence 3, 392-400, 2021).
+    The defaults are the published space of AMBER-Seq (Zhang et al., Nature Machine Intelligence 3, 392-400, 2021). The
+    skip connections of ENAS (Pham et al., ICML 2018) are ``sources="enas"``: its search adds them, and its fixed final
+    network has ``combine="concat1x1"``. Here one space has one network for both; see docs/methods.md.
 
     operations : what a layer can be; lists given for every layer go to `layer_operations`, and this names all of theirs
     layer_operations : what each layer can be; None where every layer has all `operations`
     plugins : modules, or files ending in .py, that register operations; imported where an operation is not known yet
+    sources : where a layer's list of sources begins and ends: from the first layer to the one just before it (amber),
+        or one place earlier, from the stem to the one before that (enas)
+    combine : an operation and its skip connections are added, or concatenated, rectified and brought back to the width
+        by a 1 x 1 convolution
     width : channels of the first stage
     reduce : layers after which the length is divided by four and the width doubled
     skips : sources of a layer's skip connections: all earlier layers, those of its own stage, or none
@@ -56,6 +67,8 @@ class Space:
     head_dropout: float = 0.1
     layer_operations: tuple[tuple[str, ...], ...] | None = None
     plugins: tuple[str, ...] = ()
+    sources: Sources = "amber"
+    combine: Combine = "add"
 
     def __post_init__(self) -> None:
         self._settle_operations()
@@ -67,6 +80,7 @@ class Space:
                 f"{self.layers - 2} (the last of {self.layers} layers cannot be followed by a reduction)."
             )
         check_words(self, {"skips": ("all", "stage", "none"), "head": ("flatten", "gap")})
+        check_words(self, {"sources": ("amber", "enas"), "combine": ("add", "concat1x1")})
 
     def _settle_operations(self) -> None:
         """One form for every way to say the same: lists a layer only where they differ, plugins by absolute path."""
@@ -110,7 +124,7 @@ class Space:
         return len(self.reduce) + 1
 
     def stage(self, layer: int) -> int:
-        """Stage of a layer: how many reductions come before it."""
+        """Stage of a layer, or of the stem: how many reductions come before it."""
         return sum(r < layer for r in self.reduce)
 
     @property
@@ -124,13 +138,23 @@ class Space:
 
     @cached_property
     def skip_sources(self) -> tuple[tuple[int, ...], ...]:
-        """For every layer the earlier layers that it may add."""
+        """For every layer the earlier layers, and `STEM`, that it may take besides the one just before it.
+
+        Notes
+        -----
+        With sources "enas" every list is that of "amber" one place earlier, so that layer i has i sources in both, and
+        as many within a stage: there the list begins with what enters the stage, which is the stem or the last layer
+        of the stage before, whose output the reduction carries over in any case.
+        """
         if self.skips == "none":
             return ((),) * self.layers
-        return tuple(
-            tuple(j for j in range(i) if self.skips == "all" or self.stage(j) == self.stage(i))
-            for i in range(self.layers)
-        )
+        earlier = 1 if self.sources == "enas" else 0
+        firsts = (self._first_source(layer) for layer in range(self.layers))
+        return tuple(tuple(range(first - earlier, layer - earlier)) for layer, first in enumerate(firsts))
+
+    def _first_source(self, layer: int) -> int:
+        """The first layer of all, or of the layer's stage."""
+        return max((r + 1 for r in self.reduce if r < layer and self.skips == "stage"), default=0)
 
     @property
     def n_skips(self) -> int:
@@ -235,9 +259,13 @@ class Space:
                 )
             outside = set(chosen) - set(self.skip_sources[layer])
             if outside:
+                source, allowed = min(outside), self.skip_sources[layer]
+                enas = ", sources: enas" if self.sources == "enas" else ""
                 raise SpaceError(
-                    f"architecture {architecture.id}: layer {layer} has a skip connection from layer {min(outside)}; "
-                    f"this space (skips: {self.skips}) allows {list(self.skip_sources[layer]) or 'none'}."
+                    f"architecture {architecture.id}: layer {layer} has a skip connection from "
+                    f"{'the stem (-1)' if source == STEM else f'layer {source}'}; this space "
+                    f"(skips: {self.skips}{enas}) allows {list(allowed) or 'none'}"
+                    f"{', of which -1 is the stem' if STEM in allowed else ''}."
                 )
 
     # ---- draws
@@ -298,8 +326,11 @@ class Space:
         return architecture
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; `operations` is one list a layer where they differ, `plugins` stands there where not empty."""
-        record = to_plain(self)
+        """Plain data; `operations` is one list a layer where they differ.
+
+        `plugins` stands there where not empty, `sources` and `combine` where they are not the published ones.
+        """
+        record = {key: value for key, value in to_plain(self).items() if (key, value) not in _UNSAID.items()}
         lists = record.pop("layer_operations")
         return record if lists is None else record | {"operations": lists}
 

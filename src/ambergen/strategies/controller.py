@@ -49,6 +49,11 @@ class Controller(nn.Module):
     anchor. Operation embedding and softmax are shared by all layers; there are no biases. Where layers have lists of
     operations of their own, the softmax is over those of the layer.
 
+    Where the space has sources "enas", the anchor of a source is that of the layer which takes it as its input: for
+    the stem that of layer 0, for layer j that of layer j + 1. So the public code of ENAS has it, in which the k-th
+    decision of a layer looks at the k-th anchor and is about the k-th output, and the outputs begin with the stem. No
+    parameter is added, and tokens have the same probabilities in both kinds of space.
+
     Parameters
     ----------
     space : decides the tokens: only allowed sources have one
@@ -95,6 +100,8 @@ class Controller(nn.Module):
         self._operation_tokens = tokens
         self._skip_tokens = [t for t in range(space.n_tokens) if t not in set(tokens)]
         self._skip_layers = layers
+        ahead = 1 if space.sources == "enas" else 0
+        self._anchor_layers = [[source + ahead for source in sources] for sources in space.skip_sources]
         self._places = _places(space) if space.layer_operations is not None else None
 
     @torch.no_grad()
@@ -127,7 +134,7 @@ class Controller(nn.Module):
         keys: list[Tensor] = []
         operations, operation_logits, bits, skip_logits = [], [], [], []
         at = 0
-        for layer, sources in enumerate(self.space.skip_sources):
+        for layer, sources in enumerate(self._anchor_layers):
             output, cell = self._step(value, output, cell)
             logits = self._bounded(output @ self.softmax)
             if self._places is not None:
