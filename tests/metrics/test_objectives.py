@@ -277,7 +277,7 @@ def test_check__says_what_is_wrong_with_a_function(write: Write, text: str, func
     [
         (
             "/nowhere/absent.py:f1",
-            r"objective: there is no file /nowhere/absent.py; expected Python code .*the run file",
+            r"objective: there is no file /nowhere/absent.py; expected Python code .*folder of that file",
         ),
         ("no_such_module_of_mine:f1", "no module 'no_such_module_of_mine' that Python can import"),
     ],

@@ -239,7 +239,7 @@ def _load(name: str) -> _Own:
     code, _, attribute = name.rpartition(":")
     what = "Python code with the function of your objective"
     module = import_code(
-        code, _WHERE, what, "Correct the path, which starts from the folder of the run file.", ConfigError
+        code, _WHERE, what, "Correct the path; in a run file it starts from the folder of that file.", ConfigError
     )
     file = getattr(module, "__file__", None)
     if not hasattr(module, attribute):
