@@ -601,7 +601,11 @@ def _winner_caption(log: SearchLog, summary: Record, n_searches: int) -> str:
     return (
         f"{words}. The sequence enters on top. Numbers behind an operation are its width in bases, and the distance of "
         f"its taps where it is dilated. {n_skips or 'No'} {arcs}"
-        + (": an arc adds the output of the layer where it starts, whose colour it has." if n_skips else ".")
+        + (
+            ": an arc takes the output of the layer where it starts, whose colour it has, to where it ends."
+            if n_skips
+            else "."
+        )
         + " Layers are counted from 1 here and from 0 in files."
     )
 

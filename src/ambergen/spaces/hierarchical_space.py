@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 
 from ambergen.errors import SpaceError
+from ambergen.own_code import absolute
 from ambergen.spaces.assembly import IDENTITY, Edge
 from ambergen.spaces.base import another, crossed
 from ambergen.spaces.genotype import Genotype
 from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
 from ambergen.spaces.plain import check_numbers, check_words, from_plain, stage_lengths, stage_widths, to_plain
-from ambergen.spaces.plugins import absolute, load_plugins
+from ambergen.spaces.plugins import load_plugins
 from ambergen.spaces.space import Head
 
 Merge = Literal["concat", "add"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ambergen.errors import SpaceError
-from ambergen.own_code import absolute as absolute  # spaces keep plugins under these names
 from ambergen.own_code import import_code
 
 

@@ -11,11 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ambergen.errors import SpaceError
+from ambergen.own_code import absolute
 from ambergen.spaces.architecture import STEM, Architecture
 from ambergen.spaces.base import another, crossed
 from ambergen.spaces.operations import AMBER_OPERATIONS, known, operation
 from ambergen.spaces.plain import check_numbers, check_words, from_plain, stage_lengths, stage_widths, to_plain
-from ambergen.spaces.plugins import absolute, load_plugins
+from ambergen.spaces.plugins import load_plugins
 
 Skips = Literal["all", "stage", "none"]
 Head = Literal["flatten", "gap"]
