@@ -12,7 +12,7 @@ def test_search__of_two_ranks_is_written_by_rank_0_alone(project: Path) -> None:
     words = ["-m", "ambergen", "search", str(project / "run.yaml"), "--json"]
     (status, out, messages), (other_status, other_out, other_messages) = end(start_ranks(*words))
     assert (status, other_status) == (0, 0), messages + other_messages
-    assert len([finalist for finalist in json.loads(out) if finalist["winner"]]) == 1
+    assert len([finalist for finalist in json.loads(out)["finalists"] if finalist["winner"]]) == 1
     assert other_out == ""
     assert "Error" not in other_messages
     events = [json.loads(line) for line in (project / "out" / "events.jsonl").read_text().splitlines()]

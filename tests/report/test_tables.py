@@ -129,7 +129,7 @@ def test_audit_rows__have_shared_weights_first_and_dashes_where_there_is_nothing
     assert [r.is_shared for r in rows] == [True, False, False, False]
     first, size, zico, naswot = rows
     assert (first.tau, first.tau_interval, first.partial) == ("+0.62", "+0.42 to +0.77", "+0.48")
-    assert (first.p, first.precision, first.precision_interval, first.regret) == ("5e-04", "62%", "25%–88%", "0.004")
+    assert (first.p, first.precision, first.precision_interval, first.regret) == ("5e-04", "62%", "25%–88%", "0.00400")
     assert (size.partial, size.partial_interval) == ("–", "")
     assert (zico.tau, zico.tau_interval) == ("−0.11", "−0.31 to +0.04")
     assert (naswot.tau, naswot.tau_interval, naswot.p) == ("–", "", "–")
